@@ -1,0 +1,1 @@
+"""Zhiban 值班: the daemon that watches a hospital's machine room."""

@@ -1,0 +1,1 @@
+"""The nouns, frozen. Pure: no I/O, no clock, nothing of ours imported from above."""
