@@ -1,0 +1,12 @@
+"""
+Probes, one file per kind. The table is written out: nothing registers itself.
+
+A probe keeps no state, reads no clock and opens no socket but through its ``Io``.
+"""
+
+from collections.abc import Mapping
+
+from monitor.probe import Probe
+
+PROBES: Mapping[str, Probe] = {}
+"""Probe kind, as ``kind:`` in the inventory and as the label ``job``, to probe."""
