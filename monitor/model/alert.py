@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from monitor.model.reading import LabelPairs
 
-
 AlertKey = tuple[str, str, LabelPairs]
 """(group, alertname, labels): what makes two alerts the same alert."""
 

@@ -143,6 +143,7 @@ class Incident:
     systems: tuple[str, ...] = ()  # names of systems that are down because of it
     clocks: tuple[StepClock, ...] = ()
     told: tuple[str, ...] = ()  # names of everybody who was owed a notice
+    told_class: str = ""  # the fault class the last notice named; "" before the first
 
 
 @dataclass(frozen=True, slots=True)

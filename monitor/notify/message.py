@@ -1,0 +1,203 @@
+"""
+The words of a notice, as docs/on-call.md lists them. Pure.
+
+Title first, then what, who is hit, the next threshold, the number; one SMS of 70
+characters wherever it fits. The words follow the hospital's practice: 「拟」 until a
+person has confirmed the class, 上报 and 时限, 接报, 观察期 (never called 已恢复).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from monitor.incidents.escalation import RAISED, RECOVERED, TOLD
+from monitor.incidents.topology import Topology
+from monitor.model.incident import ClockState, FaultClass, Incident, Scope, Severity
+from monitor.model.plan import Plan, Threshold
+
+LOCAL = ZoneInfo("Asia/Shanghai")
+CLASS = {
+    FaultClass.CLASS1: "一类",
+    FaultClass.CLASS2: "二类",
+    FaultClass.CLASS3: "三类",
+    FaultClass.OTHER: "其它",
+    FaultClass.HAZARD: "隐患",
+}
+NAMED = 3  # departments and systems named before 「等」
+MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A title, and what follows it."""
+
+    title: str
+    body: str
+
+
+def badge(incident: Incident) -> str:
+    """「拟一类」 until a person confirms the class; a hazard is no fault and needs no 拟."""
+    name = CLASS[incident.fault_class]
+    if incident.fault_class is FaultClass.HAZARD:
+        return f"{name}·紧急" if incident.severity is Severity.CRITICAL else name
+    name = name if incident.class_confirmed else f"拟{name}"
+    if incident.scope is Scope.SYSTEM and incident.fault_class is FaultClass.CLASS1:
+        return f"{name}·单系统"
+    return name
+
+
+def clock_time(instant: datetime, now: datetime) -> str:
+    """「03:10」, with the day where it is not today: 「10月2日03:10」."""
+    local, today = instant.astimezone(LOCAL), now.astimezone(LOCAL)
+    text = f"{local:%H:%M}"
+    return text if local.date() == today.date() else f"{local.month}月{local.day}日{text}"
+
+
+def span(wait: timedelta) -> str:
+    """「42分钟」, 「2小时10分钟」, 「45秒」: how long, to read aloud."""
+    seconds = max(0, int(wait.total_seconds()))
+    if seconds < MINUTE:
+        return f"{seconds}秒"
+    hours, minutes = divmod(seconds // MINUTE, MINUTE)
+    if not hours:
+        return f"{minutes}分钟"
+    return f"{hours}小时{minutes}分钟" if minutes else f"{hours}小时"
+
+
+def began(incident: Incident) -> datetime:
+    """The instant that thresholds and texts count from."""
+    return incident.interrupted_at or incident.started_at
+
+
+def hit(incident: Incident, plan: Plan) -> tuple[str, ...]:
+    """Titles of the departments that need a system which is down."""
+    down = set(incident.systems)
+    return tuple(d.title for d in plan.departments.values() if down.intersection(d.needs))
+
+
+def _several(names: Sequence[str], unit: str) -> str:
+    if len(names) <= NAMED:
+        return "、".join(names)
+    return f"{'、'.join(names[:NAMED])}等{len(names)}{unit}"
+
+
+def impact(incident: Incident, topology: Topology, plan: Plan) -> str:
+    """「LIS等2个系统、6台设备不通,检验科受影响」; "" when nothing else is hit."""
+    systems = [topology.title(n) for n in incident.systems if n != incident.root.instance]
+    said = []
+    if systems:
+        said.append(f"{systems[0]}等{len(systems)}个系统" if len(systems) > 1 else systems[0])
+    if incident.impact:
+        said.append(f"{len(incident.impact)}台设备")
+    text = f"{'、'.join(said)}不通" if said else ""
+    departments = hit(incident, plan)
+    if departments:
+        text += f"{',' if text else ''}{_several(departments, '个科室')}受影响"
+    return text
+
+
+def next_threshold(incident: Incident, plan: Plan) -> tuple[Threshold, datetime] | None:
+    """The next threshold that is still due, and when."""
+    rows = {c.step: c for c in incident.clocks if c.state is ClockState.DUE}
+    for threshold in plan.thresholds:
+        if row := rows.get(threshold.name):
+            return threshold, row.due_at
+    return None
+
+
+def _line(*sentences: str) -> str:
+    return "。".join(s for s in sentences if s) + "。"
+
+
+def _due(incident: Incident, plan: Plan, now: datetime) -> str:
+    found = next_threshold(incident, plan)
+    return f"{clock_time(found[1], now)}满{found[0].title}" if found else ""
+
+
+def compose(step: str, incident: Incident, topology: Topology, plan: Plan, now: datetime) -> Text:
+    """The text that one step of one incident owes."""
+    threshold = next((t for t in plan.thresholds if t.name == step), None)
+    if threshold:
+        return _threshold(threshold, incident, topology, plan, now)
+    if step == RECOVERED:
+        return _recovered(incident, now)
+    if step == TOLD or step.startswith(RAISED):
+        return _told(step, incident, topology, plan, now)
+    return _reported(incident, topology, plan, now)
+
+
+def _told(step: str, incident: Incident, topology: Topology, plan: Plan, now: datetime) -> Text:
+    since = clock_time(incident.started_at, now)
+    title = f"【{badge(incident)}】{since}{incident.root.title}"
+    rise = "由隐患变为" if step.startswith(RAISED) else ""
+    rise = f"{rise}{badge(incident)},{clock_time(began(incident), now)}起业务中断" if rise else ""
+    calm = "" if incident.interrupted_at else "业务未见中断"
+    hits = impact(incident, topology, plan)
+    return Text(title, _line(rise, hits or calm, _due(incident, plan, now), _ask(incident)))
+
+
+def _ask(incident: Incident) -> str:
+    if incident.acknowledged_by:
+        return f"{incident.acknowledged_by}已接报,事件{incident.number}"
+    return f"请接报:事件{incident.number}"
+
+
+def _reported(incident: Incident, topology: Topology, plan: Plan, now: datetime) -> Text:
+    since = clock_time(incident.started_at, now)
+    title = f"【{badge(incident)}·上报】{since}{incident.root.title}"
+    if incident.acknowledged_by and incident.acknowledged_at:
+        state = f"{incident.acknowledged_by}{clock_time(incident.acknowledged_at, now)}已接报"
+    else:
+        state = "值班尚未接报"
+    hits = impact(incident, topology, plan)
+    return Text(title, _line(hits, state, _due(incident, plan, now), f"事件{incident.number}"))
+
+
+def _threshold(
+    threshold: Threshold, incident: Incident, topology: Topology, plan: Plan, now: datetime
+) -> Text:
+    since = clock_time(began(incident), now)
+    title = f"【{badge(incident)}】{incident.number}已断{threshold.title}({since}起)"
+    named = proposed(threshold, incident, plan)
+    ask = f"预案此时限:{_several(named, '个科室')}转手工,由信息科核实后通知" if named else ""
+    hits = impact(incident, topology, plan)
+    return Text(
+        title, _line(f"{incident.root.title},未恢复", ask or hits, _due(incident, plan, now))
+    )
+
+
+def proposed(threshold: Threshold, incident: Incident, plan: Plan) -> tuple[str, ...]:
+    """Titles of the departments the plan names at this threshold for the incident's scope."""
+    names = threshold.departments.get(incident.scope, ())
+    return tuple(plan.departments[n].title for n in names if n in plan.departments)
+
+
+def _recovered(incident: Incident, now: datetime) -> Text:
+    title = f"【已恢复】{incident.root.title}(事件{incident.number})"
+    ended = incident.watching_since or incident.recovered_at or now
+    first = began(incident)
+    word = "中断" if incident.interrupted_at else "历时"
+    return Text(
+        title,
+        _line(
+            f"{clock_time(first, now)}起,{clock_time(ended, now)}恢复,{word}{span(ended - first)}",
+            f"已观察{span(now - ended)}未再出现",
+            "请到控制台关闭并补记经过",
+        ),
+    )
+
+
+def facts(incident: Incident, step: str) -> Mapping[str, str]:
+    """What a webhook may want beside the text: no addresses, no patient data."""
+    return {
+        "number": str(incident.number),
+        "fault_class": incident.fault_class,
+        "class_confirmed": str(incident.class_confirmed).lower(),
+        "scope": incident.scope,
+        "severity": incident.severity,
+        "state": incident.state,
+        "root": incident.root.instance,
+        "step": step,
+        "started_at": incident.started_at.isoformat(),
+    }
