@@ -1,0 +1,1 @@
+"""Configuration: YAML into frozen values, every problem at once with file and line."""
