@@ -1,0 +1,114 @@
+"""
+The virtual network: who hangs on whom, and what a break cuts off.
+
+Pure: no I/O and no clock. The shells (edge.py, hospital.py) do what this says.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from monitor.model.target import Needs
+
+
+class Break(StrEnum):
+    """What `break` does to a device."""
+
+    CUT = "cut"  # power off: its connections and everything behind it
+    ERROR = "error"  # the machine stays reachable, its service answers HTTP 500
+    STOP = "stop"  # the service's process is really stopped; the port refuses
+
+
+class Condition(StrEnum):
+    """How one device stands."""
+
+    WELL = "well"
+    BROKEN = "broken"  # by its own break
+    ISOLATED = "isolated"  # its path to the core is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One thing of the virtual hospital, watched as one target."""
+
+    name: str
+    title: str
+    kind: str  # of the probe: tcp, http, scrape, postgresql
+    role: str
+    level: int = 2
+    uplinks: Needs = ()  # the network path: all entries, any name of an entry
+    needs: Needs = ()  # what its service stands on besides the network
+    system: str = ""
+    breaks: Break = Break.CUT
+
+    @property
+    def depends_on(self) -> Needs:
+        """What the configuration is to say: the network's path, then the services."""
+        return self.uplinks + self.needs
+
+
+Devices = Mapping[str, Device]
+
+
+def reachable(devices: Devices, broken: Iterable[str]) -> frozenset[str]:
+    """Names whose edge takes connections: mended themselves, and a path to the core holds."""
+    broken = frozenset(broken)
+    answers: dict[str, bool] = {}
+
+    def up(name: str) -> bool:
+        if name not in answers:
+            device = devices[name]
+            off = name in broken and device.breaks is not Break.ERROR
+            answers[name] = not off and all(any(map(up, entry)) for entry in device.uplinks)
+        return answers[name]
+
+    return frozenset(name for name in devices if up(name))
+
+
+def condition(name: str, devices: Devices, broken: Iterable[str]) -> Condition:
+    """Its own break counts before the path: that is the one `mend NAME` takes back."""
+    broken = frozenset(broken)
+    if name in broken:
+        return Condition.BROKEN
+    return Condition.WELL if name in reachable(devices, broken) else Condition.ISOLATED
+
+
+def blame(name: str, devices: Devices, broken: Iterable[str]) -> tuple[str, ...]:
+    """Name the broken devices that cut this one off, nearest the core first; () for none."""
+    broken = frozenset(broken)
+    up = reachable(devices, broken)
+    if name in up:
+        return ()
+    found: dict[str, None] = {}
+
+    def walk(at: str) -> None:
+        for entry in devices[at].uplinks:
+            if not any(n in up for n in entry):
+                for n in entry:
+                    walk(n)
+        if at in broken and at != name:
+            found[at] = None
+
+    walk(name)
+    return tuple(found)
+
+
+def behind(name: str, devices: Devices) -> tuple[str, ...]:
+    """List what only this device holds up: the names a lone break of it isolates."""
+    up = reachable(devices, [name])
+    return tuple(n for n in devices if n not in up and n != name)
+
+
+def tree(devices: Devices) -> Iterator[tuple[int, Device]]:
+    """Depth and device, each once, under the first uplink it has; the table's order is kept."""
+    children: dict[str, list[str]] = {}
+    for device in devices.values():
+        parent = device.uplinks[0][0] if device.uplinks else ""
+        children.setdefault(parent, []).append(device.name)
+
+    def walk(parent: str, depth: int) -> Iterator[tuple[int, Device]]:
+        for name in children.get(parent, ()):
+            yield depth, devices[name]
+            yield from walk(name, depth + 1)
+
+    yield from walk("", 0)
