@@ -1,0 +1,1 @@
+"""Rule files, the pending/firing machine, annotation templates. Reads files at load, no clock."""
