@@ -21,8 +21,8 @@ class Findings:
     def __init__(self) -> None:
         self._found: dict[Problem, None] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._found)
+    def __len__(self) -> int:
+        return len(self._found)
 
     def add(self, *problems: Problem) -> None:
         """Remember problems."""

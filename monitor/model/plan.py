@@ -1,6 +1,6 @@
 """The hospital's emergency plan as data: classes, chains, thresholds, departments."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -30,18 +30,6 @@ class ClassPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
-    """A point on the clock: when, who of 信息科 hears it, which departments by scope."""
-
-    name: str  # t30m, t6h, t24h
-    after: timedelta
-    title: str  # 30分钟
-    roles: tuple[str, ...]
-    departments: Mapping[Scope, tuple[str, ...]]  # what a proposal will name (part 4)
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class Department:
     """A department as a record: what it needs, who answers for it."""
 
@@ -50,6 +38,33 @@ class Department:
     needs: tuple[str, ...]  # system names
     coordinator: str = ""
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """
+    A point on the clock: when, who of 信息科 hears it, which departments by scope.
+
+    In a scope that stands in ``by_need`` the departments are candidates: only those
+    that need a system which is down are meant.
+    """
+
+    name: str  # t30m, t6h, t24h
+    after: timedelta
+    title: str  # 30分钟
+    roles: tuple[str, ...]
+    departments: Mapping[Scope, tuple[str, ...]]  # names; a scope that is not here has none
+    source: str
+    by_need: frozenset[Scope] = frozenset()
+
+    def concerned(
+        self, scope: Scope, systems_down: Collection[str], departments: Mapping[str, Department]
+    ) -> tuple[str, ...]:
+        """The departments this threshold means in a scope while these systems are down."""
+        names = self.departments.get(scope, ())
+        if scope not in self.by_need:
+            return names
+        return tuple(n for n in names if set(departments[n].needs).intersection(systems_down))
 
 
 @dataclass(frozen=True, slots=True)
