@@ -6,7 +6,7 @@ half of each. It keeps no state, reads no clock, opens no socket but through ``i
 (or through a driver, under ``io.remaining()``), and is cancelled at its deadline.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -64,6 +64,16 @@ class Certificate:
     issuer: str
 
 
+class CertificateError(ProbeError):
+    """TLS said no; ``certificate`` is what the peer showed, if it showed one."""
+
+    def __init__(
+        self, detail: str, certificate: Certificate | None = None, readings: Readings = ()
+    ) -> None:
+        super().__init__("tls", detail, readings)
+        self.certificate = certificate
+
+
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """A whole, bounded HTTP answer, after inflation."""
@@ -73,8 +83,12 @@ class HttpAnswer:
     body: bytes
     url: str  # after redirects
     redirects: int
-    certificate: Certificate | None
+    certificate: Certificate | None  # the one that ends earliest, over all redirects
     seconds: float
+    phases: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by phase, summed over redirects: resolve, connect, tls, processing, transfer."""
+    version: str = "1.1"  # HTTP's own
+    received: int = 0  # bytes of the body before inflation
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +138,20 @@ class Io(Protocol):
         """One exchange. Requests of one visit with the same ``session`` share cookies."""
         ...
 
-    async def tcp(self, host: str, port: int, *, tls: bool = False, verify: bool = True) -> Stream:
+    async def tcp(
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: bool = False,
+        verify: bool = True,
+        ca_file: str | None = None,
+    ) -> Stream:
         """Connect; the connection is closed when the visit ends."""
+        ...
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        """Addresses of a name, for drivers that open their own sockets; never empty."""
         ...
 
     async def thread(self, call: Callable[..., T], *args: Any) -> T:
@@ -152,5 +178,3 @@ class Probe:
     run: Run
     check_address: Callable[[str], str] = field(default=lambda _: "")
     """Offline check of an address: "" or what is wrong and what would be right."""
-
-

@@ -12,7 +12,7 @@ from monitor.clock import Clock
 
 
 def phase(name: str, every: float) -> float:
-    """A steady offset in [0, every) seconds: a restart neither bunches nor reshuffles."""
+    """Give a steady offset in [0, every) seconds: a restart neither bunches nor reshuffles."""
     return zlib.crc32(name.encode()) / 2**32 * every
 
 
@@ -56,7 +56,8 @@ class Beat:
 
     async def run(self, visit: Callable[[], Awaitable[None]]) -> None:
         """Visit on the beat until cancelled."""
-        due = self._clock.monotonic() + phase(self.name, self.every)
+        every = self.every
+        due = self._clock.monotonic() + phase(self.name, every)
         while True:
             on_beat = await sleep_until(due, self._clock, self._soon)
             self._soon.clear()
@@ -64,6 +65,9 @@ class Beat:
                 self.lateness = max(0.0, self._clock.monotonic() - due)
             await visit()
             now = self._clock.monotonic()
-            if on_beat or now >= due + self.every:
-                due, missed = next_beat(due, self.every, now)
+            if self.every != every:
+                every = self.every
+                due = now + phase(self.name, every)
+            elif on_beat:
+                due, missed = next_beat(due, every, now)
                 self.missed += missed
