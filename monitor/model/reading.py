@@ -1,6 +1,7 @@
 """What a probe brings back: readings, blocks of readings, and what a metric is."""
 
 import math
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,6 +12,9 @@ LabelPairs = tuple[tuple[str, str], ...]
 
 ABSENT = math.nan
 """In a block: this label set has no value under this name."""
+
+NAN: float = struct.unpack("<d", struct.pack("<Q", 0x7FF8000000000001))[0]
+"""A NaN that is a value, in a block too (Prometheus' NormalNaN, model/value/value.go)."""
 
 
 @dataclass(frozen=True, slots=True)
