@@ -96,6 +96,22 @@ class Unary(Expr):
     expr: Expr
 
 
+@dataclass(frozen=True, slots=True)
+class Subquery(Expr):
+    """``expr[range:step]``: an instant expression as a range; ``step`` None is the default."""
+
+    expr: Expr
+    range: float
+    step: float | None = None
+    offset: float = 0.0
+    at: float | None = None
+
+
+def is_range(node: Expr) -> bool:
+    """Whether the node is a range vector: samples over a window, not one instant."""
+    return isinstance(node, Subquery) or (isinstance(node, Selector) and node.range is not None)
+
+
 def children(node: Expr) -> Iterator[Expr]:
     """The nodes directly below, left to right."""
     for field in fields(node):

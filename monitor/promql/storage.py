@@ -26,13 +26,15 @@ Floats = NDArray[np.float64]
 
 def is_stale(values: Floats) -> NDArray[np.bool_]:
     """Where the matrix holds a staleness marker."""
-    return values.view(np.uint64) == STALE_BITS
+    stale: NDArray[np.bool_] = values.view(np.uint64) == STALE_BITS
+    return stale
 
 
 def has_sample(values: Floats) -> NDArray[np.bool_]:
     """Where the matrix holds a sample: a number, or an ordinary NaN."""
     bits = values.view(np.uint64)
-    return (bits != STALE_BITS) & (bits != NO_SAMPLE_BITS)
+    sample: NDArray[np.bool_] = (bits != STALE_BITS) & (bits != NO_SAMPLE_BITS)
+    return sample
 
 
 @dataclass(frozen=True, slots=True)
