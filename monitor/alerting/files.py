@@ -124,6 +124,7 @@ class _File:
 
     def _recorded_twice(self, rule: RecordRule, others: list[Rule], node: Node, key: str) -> None:
         for other in others:
-            if isinstance(other, RecordRule) and other.name == rule.name:
-                if (other.labels, other.text) == (rule.labels, rule.text):
-                    self.yaml.wrong(node, key, f"{rule.name} stands at line {other.line} already")
+            if not isinstance(other, RecordRule) or other.name != rule.name:
+                continue
+            if (other.labels, other.text) == (rule.labels, rule.text):
+                self.yaml.wrong(node, key, f"{rule.name} stands at line {other.line} already")
