@@ -169,8 +169,8 @@ def _threshold(
 
 def proposed(threshold: Threshold, incident: Incident, plan: Plan) -> tuple[str, ...]:
     """Titles of the departments the plan names at this threshold for the incident's scope."""
-    names = threshold.departments.get(incident.scope, ())
-    return tuple(plan.departments[n].title for n in names if n in plan.departments)
+    names = threshold.concerned(incident.scope, incident.systems, plan.departments)
+    return tuple(plan.departments[n].title for n in names)
 
 
 def _recovered(incident: Incident, now: datetime) -> Text:

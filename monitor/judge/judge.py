@@ -1,0 +1,309 @@
+"""
+The loop that judges: per slot snapshot, evaluate, correlate, advance, one transaction.
+
+State is swapped in only after its transaction has been committed: a turn that could
+not be written is taken again at the next slot, from the same state. Between slots a
+turn runs at the exact instant a step falls due, a settling ends, or a probe's answer
+changes.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from monitor.alerting.machine import Context, Turn, alerts_series, turn
+from monitor.alerting.files import RuleSet
+from monitor.clock import Clock
+from monitor.incidents import lifecycle
+from monitor.incidents.escalation import next_due
+from monitor.incidents.settling import witnesses
+from monitor.incidents.sight import SELF, Sight, part_key
+from monitor.incidents.topology import Outage
+from monitor.judge.decide import Book, Decision, decide
+from monitor.judge.slots import Slots
+from monitor.metrics import Vitals
+from monitor.model.act import Act
+from monitor.model.alert import Alert, AlertKey, AlertState
+from monitor.model.board import Board
+from monitor.model.incident import Changes, Incident, State
+from monitor.model.target import Target, Visit
+from monitor.series.own import own_readings
+from monitor.series.store import Series
+from monitor.store import Saved, StoreError
+
+log = logging.getLogger(__name__)
+
+KEPT = (State.OPEN, State.WATCHING, State.RECOVERED)
+BLIND = 30.0  # seconds after a start in which targets not asked yet hold correlation back
+BREATH = 0.01  # seconds between two turns at the least
+RETRY = 1.0  # seconds between turns while the store refuses
+
+
+class Poller(Protocol):
+    """What the judge needs of polling."""
+
+    @property
+    def visits(self) -> Mapping[str, Visit]: ...
+    def visit_soon(self, names: Iterable[str]) -> None:
+        """Ask these again now, outside the beat."""
+        ...
+
+
+class Writer(Protocol):
+    """What the judge needs of the store."""
+
+    async def save(self, changes: Changes) -> None:
+        """One transaction; StoreError leaves nothing behind."""
+        ...
+
+
+@dataclass(frozen=True)
+class Law:
+    """What one configuration says: rules, plan, topology, people, first hop, grid."""
+
+    rules: RuleSet
+    book: Book
+    uplink: tuple[str, ...]
+    grid: timedelta
+
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        """The targets by name."""
+        return self.book.topology.targets
+
+
+class Judge:
+    """The only writer of incidents."""
+
+    def __init__(  # noqa: PLR0913 -- the composition root hands over every neighbour once
+        self,
+        *,
+        clock: Clock,
+        store: Writer,
+        series: Series,
+        poller: Poller,
+        vitals: Vitals,
+        law: Law,
+        saved: Saved,
+        wake: Callable[[], None],
+    ) -> None:
+        self.clock = clock
+        self.store = store
+        self.series = series
+        self.poller = poller
+        self.vitals = vitals
+        self.law = law
+        self.wake = wake
+        self.incidents: dict[int, Incident] = {i.id: i for i in saved.incidents}
+        self.alerts: Mapping[AlertKey, Alert] = {a.key: a for a in saved.alerts}
+        self.last_id = saved.last_incident_id
+        self.last_run: Mapping[str, datetime] = {}
+        self.slots = Slots(law.grid.total_seconds())
+        self.judged_at: datetime | None = None
+        self.started = clock.monotonic()
+        self.trouble = ""
+        self._withdrawn: frozenset[str] = frozenset()
+        self._poked = asyncio.Event()
+        self._turning = asyncio.Lock()
+
+    # -- what others call
+
+    async def run(self) -> None:
+        """Judge until cancelled."""
+        while True:
+            await self._wait()
+            wall = self.clock.now().timestamp()
+            if self.slots.stepped_back(wall):
+                log.warning("the wall clock stepped back; samples start anew")
+                self.slots.last = 0.0
+            slot = self.slots.due(wall)
+            async with self._turning:
+                if slot is not None:
+                    await self._slot(slot)
+                else:
+                    await self._decide()
+
+    async def submit(self, act: Act) -> Incident:
+        """
+        One person's act, committed when this returns.
+
+        Raises KeyError (no such incident among those that are not closed),
+        IllegalActError, StoreError.
+        """
+        async with self._turning:
+            now = self.clock.now()
+            incident, events = lifecycle.apply(self.incidents[act.incident_id], act, now)
+            await self.store.save(Changes(incidents=(incident,), events=tuple(events)))
+            self.incidents[incident.id] = incident
+            if incident.state not in KEPT:
+                del self.incidents[incident.id]
+        self.poke()
+        return incident
+
+    def saw(self, visit: Visit, before: Visit | None) -> None:
+        """A target was visited. Its first failure has what could explain it asked again."""
+        changed = (before is None or before.up) is not visit.up
+        if changed and not visit.up:
+            names = witnesses(self.law.book.topology, (visit.target,))
+            newest = self.poller.visits
+            self.poller.visit_soon(
+                n for n in names if n not in newest or newest[n].ended_at < visit.started_at
+            )
+        if changed or any(i.settle_until for i in self.incidents.values()):
+            self.poke()
+
+    def swap(self, law: Law) -> None:
+        """Judge by a new configuration from the next turn on."""
+        self.law = law
+        if self.slots.grid != law.grid.total_seconds():
+            self.slots = Slots(law.grid.total_seconds(), self.slots.last)
+        self.poke()
+
+    def poke(self) -> None:
+        """Take a turn soon."""
+        self._poked.set()
+
+    def board(self) -> Board:
+        """What is known now."""
+        return Board(
+            now=self.judged_at,
+            incidents=tuple(sorted(self.incidents.values(), key=lambda i: -i.id)),
+            alerts=tuple(self.alerts.values()),
+            visits=self.poller.visits,
+            systems_down=frozenset(self._outage().systems_down),
+            grid=self.law.grid,
+        )
+
+    # -- the loop
+
+    async def _wait(self) -> None:
+        """Until the next slot, the next due step, or a poke."""
+        now = self.clock.now()
+        pause = self.slots.wait(now.timestamp())
+        owed = [d for i in self.incidents.values() if (d := next_due(i, self.law.book.plan))]
+        if owed:
+            soonest = (min(owed) - now).total_seconds()
+            pause = min(pause, max(soonest, RETRY if self.trouble else BREATH))
+        sleeper = asyncio.ensure_future(self.clock.sleep(pause))
+        poked = asyncio.ensure_future(self._poked.wait())
+        try:
+            await asyncio.wait({sleeper, poked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sleeper, poked):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        self._poked.clear()
+
+    async def _slot(self, slot: float) -> None:
+        began = self.clock.monotonic()
+        metrics, readings = own_readings(self.vitals.registry)
+        self.series.put(SELF, (("instance", SELF), ("job", SELF)), metrics, readings)
+        self.series.snapshot(slot)
+        self.slots.last = slot
+        result = await asyncio.to_thread(
+            turn,
+            self.law.rules,
+            self.series.view(),
+            datetime.fromtimestamp(slot, UTC),
+            self.alerts,
+            self._context(),
+        )
+        for name, rows in (*result.records, *alerts_series(result.alerts.values())):
+            self.series.record(name, rows)
+        for group, rule, why in result.problems:
+            self.vitals.rule_errors.labels(rule).inc()
+            log.error("rule %s/%s: %s", group, rule, why)
+        if await self._decide(result):
+            self.last_run = result.last_run
+            self.judged_at = self.clock.now()
+            self.vitals.round_at.set(self.judged_at.timestamp())
+        self.vitals.round.set(self.clock.monotonic() - began)
+
+    def _context(self) -> Context:
+        return Context(
+            filled_since=self.series.filled_since,
+            polled=self._polled(),
+            known=frozenset(self.law.targets) | {SELF},
+            grid=self.slots.grid,
+            last_run=self.last_run,
+        )
+
+    def _polled(self) -> bool:
+        return all(name in self.poller.visits for name in self.law.targets)
+
+    async def _decide(self, result: Turn | None = None) -> bool:
+        """One turn over alerts as they are, or as the slot's evaluation left them."""
+        alerts = self.alerts if result is None else result.alerts
+        ended = () if result is None else result.ended
+        self._withdrawn = frozenset(part_key(e.alert.key) for e in ended if e.why == "withdrawn")
+        blind = not self._polled() and self.clock.monotonic() - self.started < BLIND
+        decision = decide(
+            self.incidents, self.last_id, self._sight(alerts), self.law.book, blind=blind
+        )
+        changes = self._changes(decision, alerts)
+        if changes and not await self._save(changes):
+            return False
+        self.alerts = alerts
+        self.incidents = {i: inc for i, inc in decision.incidents.items() if inc.state in KEPT}
+        self.last_id = max((self.last_id, *decision.incidents))
+        if decision.notices:
+            self.wake()
+        return True
+
+    async def _save(self, changes: Changes) -> bool:
+        try:
+            await self.store.save(changes)
+        except StoreError as e:
+            self.vitals.store_errors.inc()
+            self.trouble = str(e)
+            log.error("could not write; the turn is taken again: %s", e)  # noqa: TRY400 -- no traceback: the sentence says it
+            return False
+        self.trouble = ""
+        return True
+
+    def _outage(self) -> Outage:
+        visits = self.poller.visits
+        failed = {
+            name: visit.failing_since or visit.started_at
+            for name in self.law.targets
+            if (visit := visits.get(name)) and not visit.up
+        }
+        return Outage(self.law.book.topology, failed)
+
+    def _sight(self, alerts: Mapping[AlertKey, Alert]) -> Sight:
+        return Sight(
+            now=self.clock.now(),
+            outage=self._outage(),
+            firing=tuple(a for a in alerts.values() if a.state is AlertState.FIRING),
+            withdrawn=self._withdrawn,
+            answered={n: v.ended_at for n, v in self.poller.visits.items()},
+            uplink=self.law.uplink,
+        )
+
+    def _changes(self, decision: Decision, alerts: Mapping[AlertKey, Alert]) -> Changes:
+        old = self.incidents
+        return Changes(
+            incidents=tuple(i for n, i in decision.incidents.items() if old.get(n) != i),
+            events=decision.events,
+            notices=decision.notices,
+            alerts_put=tuple(a for k, a in alerts.items() if worth_writing(self.alerts.get(k), a)),
+            alerts_gone=tuple(k for k in self.alerts if k not in alerts),
+        )
+
+
+def worth_writing(old: Alert | None, new: Alert) -> bool:
+    """
+    Whether a restart would need the new one.
+
+    A pending alert's ``last_true_at`` counts, because downtime is taken off its
+    ``for``; a firing alert's value and last sight change every slot and do not.
+    """
+    if old is None or new.state is AlertState.PENDING:
+        return old != new
+    same = replace(new, value=old.value, last_true_at=old.last_true_at, annotations=old.annotations)
+    return same != old
