@@ -34,6 +34,8 @@ def text(duration: timedelta) -> str:
     rest = round(duration / timedelta(milliseconds=1))
     parts = []
     for unit, size in UNITS.items():
+        if unit == "d" and rest < 2 * size:
+            continue  # people say 24 hours
         count, rest = divmod(rest, size)
         parts += [f"{count}{unit}"] if count else []
     return "".join(parts) or "0s"

@@ -1,0 +1,86 @@
+"""Who can be told, and over what: the sections people and channels."""
+
+from collections.abc import Collection
+
+from monitor.config import planfile
+from monitor.config.channels import CHANNELS, ChannelConfig
+from monitor.config.findings import Findings
+from monitor.config.fit import entries, fit, section
+from monitor.config.models import PersonShape
+from monitor.config.sentences import nearest, shown
+from monitor.config.yamlpos import Document, Where
+from monitor.model.person import DIRECTOR, ON_DUTY, ROLE_TITLES, Person
+
+NEEDED = (ON_DUTY, DIRECTOR)  # without them a step of the plan would reach nobody
+
+
+def channels(document: Document, findings: Findings) -> dict[str, ChannelConfig]:
+    """The channels by name, in the file's order."""
+    found: dict[str, ChannelConfig] = {}
+    for name, value in section(document.data, "channels", document, (), findings).items():
+        where: Where = ("channels", name)
+        if channel := _channel(value, document, where, findings):
+            found[name] = channel
+    return found
+
+
+def _channel(
+    value: object, document: Document, where: Where, findings: Findings
+) -> ChannelConfig | None:
+    if not isinstance(value, dict):
+        findings.add(document.problem(where, f"expected a mapping, found {shown(value)}"))
+        return None
+    kind = value.get("kind")
+    if not isinstance(kind, str) or kind not in CHANNELS:
+        wrong = f"there is no channel kind {shown(kind)}" if "kind" in value else "is missing"
+        right = nearest(str(kind), CHANNELS, "kind")
+        findings.add(document.problem((*where, "kind"), wrong, right))
+        return None
+    return fit(CHANNELS[kind], value, document, where, findings)
+
+
+def people(document: Document, findings: Findings) -> tuple[Person, ...]:
+    """The people, in the file's order."""
+    data = document.data if isinstance(document.data, dict) else {}
+    written = data.get("channels")
+    known = written if isinstance(written, dict) else {}
+    found: dict[str, Person] = {}
+    values = entries(data.get("people"), document, ("people",), findings)
+    for n, value in enumerate(values):
+        where: Where = ("people", n)
+        person = _person(value, document, where, findings, known)
+        if person and person.name in found:
+            findings.add(planfile.twice(document, (*where, "name"), "person", person.name))
+        elif person:
+            found[person.name] = person
+    given = {role for value in values for role in _roles(value)}
+    for role in NEEDED:
+        if role not in given:
+            wrong = f"nobody has the role {role} ({ROLE_TITLES[role]})"
+            right = f"give it to somebody: roles: [{role}]"
+            findings.add(document.problem(("people",), wrong, right))
+    return tuple(found.values())
+
+
+def _person(
+    value: object,
+    document: Document,
+    where: Where,
+    findings: Findings,
+    known: Collection[str],
+) -> Person | None:
+    shape = fit(PersonShape, value, document, where, findings)
+    if shape is None:
+        return None
+    roles = planfile.check_roles(shape.roles, document, (*where, "roles"), findings)
+    for n, name in enumerate(shape.channels):
+        if name not in known:
+            wrong, right = f"there is no channel {shown(name)}", nearest(name, known, "channel")
+            findings.add(document.problem((*where, "channels", n), wrong, right))
+    return Person(shape.name, shape.phone, roles, tuple(dict.fromkeys(shape.channels)))
+
+
+def _roles(value: object) -> list[str]:
+    """Roles as written, even where the person has other mistakes."""
+    roles = value.get("roles") if isinstance(value, dict) else None
+    return [r for r in roles if isinstance(r, str)] if isinstance(roles, list) else []
