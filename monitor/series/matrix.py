@@ -40,6 +40,7 @@ class Matrix:
         self.current: Floats = np.empty(0)
         self.version = 0  # rises when a row is taken or given back
         self.stamps: dict[int, int] = {}  # by column: when it was last recorded into
+        self.lines: object = None  # the exposition's cache
         self._columns = columns
         self._blocks: list[Floats] = []
         self._starts: list[int] = []  # first row of each block
