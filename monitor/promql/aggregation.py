@@ -7,13 +7,14 @@ Source: Prometheus' promql/engine.go (3.x), aggregation and aggregationK.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from monitor.model.reading import LabelPairs
 from monitor.promql.ast import Aggregate
 from monitor.promql.errors import PromqlError
+from monitor.promql.labels import text, with_label
 from monitor.promql.rows import NAME, NOTHING, Indices, Rows
 from monitor.promql.storage import Floats
 
@@ -120,11 +121,14 @@ REDUCTIONS: Mapping[str, Reduce] = {
 }
 # Which rows of a group to keep, best first: the sign that turns "best" into "smallest".
 CHOICES: Mapping[str, int] = {"topk": -1, "bottomk": 1}
-AGGREGATIONS = REDUCTIONS.keys() | CHOICES.keys()
+COUNT_VALUES = "count_values"
+AGGREGATIONS = REDUCTIONS.keys() | CHOICES.keys() | {COUNT_VALUES}
 
 
 def aggregate(rows: Rows, node: Aggregate, param: float) -> Rows:
     """The aggregated rows. Raises PromqlError for a k that is no number."""
+    if node.op == COUNT_VALUES:
+        rows, node = _values_as_labels(rows, node)
     if node.op in CHOICES:
         return _choose(rows, node, param)
     if not len(rows):
@@ -132,6 +136,17 @@ def aggregate(rows: Rows, node: Aggregate, param: float) -> Rows:
     g = groups(rows, node)
     values = REDUCTIONS[node.op](g, rows.values, param)
     return Rows(g.labels, values, one_name=True)
+
+
+def _values_as_labels(rows: Rows, node: Aggregate) -> tuple[Rows, Aggregate]:
+    """count_values is count by a label that holds the value."""
+    name = text(node.param) if node.param is not None else ""
+    labels = [
+        with_label(pairs, name, np.format_float_positional(value, trim="-"))
+        for pairs, value in zip(rows.real_labels(), rows.values, strict=True)
+    ]
+    names = node.labels if node.without else (*node.labels, name)
+    return Rows(labels, rows.values), replace(node, op="count", labels=names)
 
 
 def _choose(rows: Rows, node: Aggregate, param: float) -> Rows:

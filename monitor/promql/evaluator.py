@@ -11,7 +11,17 @@ import numpy as np
 
 from monitor.promql import binary, subquery
 from monitor.promql.aggregation import aggregate
-from monitor.promql.ast import Aggregate, Binary, Call, Expr, Number, Selector, Subquery, Unary
+from monitor.promql.ast import (
+    Aggregate,
+    Binary,
+    Call,
+    Expr,
+    Number,
+    Selector,
+    String,
+    Subquery,
+    Unary,
+)
 from monitor.promql.errors import PromqlError
 from monitor.promql.functions import FUNCTIONS
 from monitor.promql.rows import Rows, Vector, Windows
@@ -51,8 +61,7 @@ class Evaluation:
             case Call():
                 return FUNCTIONS[expr.func](self, expr)
             case Aggregate():
-                param = self.scalar(expr.param) if expr.param is not None else 0.0
-                return aggregate(self.vector(expr.expr), expr, param)
+                return self._aggregate(expr)
             case Binary():
                 return self._binary(expr)
             case Unary():
@@ -84,6 +93,12 @@ class Evaluation:
                 expr, self.now, lambda at: Evaluation(self.storage, at).vector(expr.expr)
             )
         raise PromqlError("expected a range vector")
+
+    def _aggregate(self, node: Aggregate) -> Rows:
+        param = 0.0
+        if node.param is not None and not isinstance(node.param, String):
+            param = self.scalar(node.param)
+        return aggregate(self.vector(node.expr), node, param)
 
     def _binary(self, node: Binary) -> Rows | float:
         left, right = self.value(node.left), self.value(node.right)

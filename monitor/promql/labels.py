@@ -32,7 +32,7 @@ def label_replace(rows: Rows, args: tuple[Expr, ...]) -> Rows:
     labels = []
     for pairs in rows.real_labels():
         found = regex.fullmatch(dict(pairs).get(source, ""))
-        labels.append(_set(pairs, target, _expand(template, found)) if found else pairs)
+        labels.append(with_label(pairs, target, _expand(template, found)) if found else pairs)
     return Rows(unique(labels), rows.values)
 
 
@@ -43,11 +43,11 @@ def label_join(rows: Rows, args: tuple[Expr, ...]) -> Rows:
     for pairs in rows.real_labels():
         values = dict(pairs)
         joined = separator.join(values.get(source, "") for source in sources)
-        labels.append(_set(pairs, target, joined))
+        labels.append(with_label(pairs, target, joined))
     return Rows(unique(labels), rows.values)
 
 
-def _set(pairs: LabelPairs, name: str, value: str) -> LabelPairs:
+def with_label(pairs: LabelPairs, name: str, value: str) -> LabelPairs:
     """The pairs with one label set; an empty value takes it away."""
     values = dict(pairs)
     values.pop(name, None)
@@ -73,17 +73,18 @@ def _expand(template: str, found: "re.Match[str]") -> str:
 
 def _check_replace(call: Call) -> None:
     _, target, _, _, pattern = call.args
-    _check_target(text(target), call.func)
+    check_name(text(target), call.func)
     compiled(text(pattern))
 
 
 def _check_join(call: Call) -> None:
-    _check_target(text(call.args[1]), call.func)
+    check_name(text(call.args[1]), call.func)
 
 
-def _check_target(name: str, func: str) -> None:
+def check_name(name: str, where: str) -> None:
+    """Raises PromqlError if the text is no label name."""
     if not LABEL_NAME.fullmatch(name):
-        raise PromqlError(f"{func}(): {name!r} is no label name")
+        raise PromqlError(f"{where}(): invalid label name {name!r}")
 
 
 CHECKS: Mapping[str, Callable[[Call], None]] = {

@@ -16,7 +16,7 @@ from monitor.promql import ast
 from monitor.promql.aggregation import AGGREGATIONS
 from monitor.promql.errors import PromqlError
 from monitor.promql.functions import FUNCTIONS
-from monitor.promql.labels import CHECKS, LABEL_NAME
+from monitor.promql.labels import CHECKS, LABEL_NAME, check_name
 from monitor.promql.matchers import compiled
 
 # The wheel recurses on the native stack and aborts the process at about 20,000 levels
@@ -153,6 +153,8 @@ def _aggregate(node: Any, depth: int) -> ast.Expr:
         labels = _names(node.modifier.labels)
         without = str(node.modifier.type) == str(wheel.AggModifierType.Without)
     param = None if node.param is None else _convert(node.param, depth)
+    if isinstance(param, ast.String):  # count_values only: the wheel checks the type
+        check_name(param.value, op)
     return ast.Aggregate(op, _convert(node.expr, depth), labels, without, param)
 
 
@@ -199,7 +201,7 @@ def _matcher(node: Any) -> ast.Matcher:
 def _names(labels: Any) -> tuple[str, ...]:
     for name in labels:
         if not LABEL_NAME.fullmatch(name):
-            raise PromqlError(f"{name!r} is no label name")
+            raise PromqlError(f"invalid label name {name!r}")
     return tuple(sorted(set(labels)))
 
 
