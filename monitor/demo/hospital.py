@@ -107,7 +107,7 @@ class Hospital:
 
     async def break_(self, name: str) -> tuple[str, ...]:
         """Break a device; the names that lost their path by it. UnknownDeviceError."""
-        self._known(name)
+        self.known(name)
         async with self._change:
             before = reachable(self.devices, self.broken)
             if name not in self.broken and self.devices[name].breaks is Break.STOP:
@@ -119,7 +119,7 @@ class Hospital:
 
     async def mend(self, name: str) -> tuple[str, ...]:
         """Take a break back; the names that have their path again. UnknownDeviceError."""
-        self._known(name)
+        self.known(name)
         async with self._change:
             before = reachable(self.devices, self.broken)
             if name in self.broken and self.devices[name].breaks is Break.STOP:
@@ -142,7 +142,8 @@ class Hospital:
             for depth, device in tree(self.devices)
         )
 
-    def _known(self, name: str) -> None:
+    def known(self, name: str) -> None:
+        """Raise UnknownDeviceError when no device has this name."""
         if name not in self.devices:
             near = difflib.get_close_matches(name, self.devices, n=3, cutoff=0.5)
             raise UnknownDeviceError(name, tuple(near))
