@@ -7,11 +7,19 @@ from typing import Final
 from yaml.nodes import Node
 
 from monitor.alerting import durations, templates
-from monitor.alerting.ruleset import ON_MISSING, AlertRule, RecordRule, Rule
+from monitor.alerting.ruleset import (
+    ON_MISSING,
+    AlertRule,
+    RecordRule,
+    Rule,
+    look_back,
+    looks_elsewhere,
+    speaks_of_absence,
+)
 from monitor.alerting.templates import Template, TemplateError
 from monitor.alerting.thresholds import OURS
 from monitor.alerting.yamlfile import YamlFile, entry
-from monitor.promql.ast import Expr, Selector, walk
+from monitor.promql.ast import Expr
 from monitor.promql.errors import PromqlError
 from monitor.promql.parser import parse
 
@@ -73,13 +81,14 @@ class RuleFields:
         if not name:
             self.yaml.wrong(fields["alert"], f"{key}.alert", "is empty", "give the alert a name")
         key = f"{key}({name})" if name else key
-        expr, text, window = self._expr(node, fields, key)
+        expr, text = self._expr(node, fields, key)
         rule = AlertRule(
             name=name,
             expr=expr or Expr(),
             text=text,
             line=node.start_mark.line + 1,
-            window=window,
+            window=look_back(expr or Expr()),
+            absence=speaks_of_absence(expr or Expr()),
             hold=self.duration(fields, "for", key),
             keep=self.duration(fields, "keep_firing_for", key),
             labels=self._labels(node, fields, key),
@@ -97,39 +106,44 @@ class RuleFields:
             where = f"{key}({name}).{wrong_field}"
             self.yaml.wrong(fields[wrong_field], where, "has no meaning in a recording rule")
         key = f"{key}({name})" if name else key
-        expr, text, window = self._expr(node, fields, key)
+        expr, text = self._expr(node, fields, key)
         labels = self._templates(fields, "labels", key)
         for label, template in labels.items():
             if not template.static:
                 wrong = "is a template; a recording rule has none"
                 where = f"{key}.labels.{label}"
                 self.yaml.wrong(entry(fields["labels"], label), where, wrong)
-        pairs = tuple(sorted((label, t.source) for label, t in labels.items()))
-        line = node.start_mark.line + 1
-        return RecordRule(name, expr, text, line, window, pairs) if expr else None
+        if expr is None:
+            return None
+        return RecordRule(
+            name=name,
+            expr=expr,
+            text=text,
+            line=node.start_mark.line + 1,
+            window=look_back(expr),
+            absence=speaks_of_absence(expr),
+            labels=tuple(sorted((label, t.source) for label, t in labels.items())),
+        )
 
-    def _expr(
-        self, node: Node, fields: Mapping[str, Node], key: str
-    ) -> tuple[Expr | None, str, float]:
+    def _expr(self, node: Node, fields: Mapping[str, Node], key: str) -> tuple[Expr | None, str]:
         text = self.yaml.text(fields.get("expr"), f"{key}.expr") or ""
         where = f"{key}.expr"
         if not text.strip():
             self.yaml.wrong(fields.get("expr", node), where, "is missing")
-            return None, text, 0.0
+            return None, text
         try:
             expr = parse(text)
         except PromqlError as error:
             self.yaml.wrong(fields["expr"], where, str(error))
-            return None, text, 0.0
-        window = look_back(expr)
-        if window > self.longest:
+            return None, text
+        if (window := look_back(expr)) > self.longest:
             wrong = f"looks back {window:g} seconds, and {self.longest:g} are kept"
             right = "shorten the window, or use a zhiban_baseline_* series"
             self.yaml.wrong(fields["expr"], where, wrong, right)
-        if any(isinstance(n, Selector) and n.at is not None for n in walk(expr)):
+        if looks_elsewhere(expr):
             right = "leave out @: a rule is judged at the present instant"
             self.yaml.wrong(fields["expr"], where, "looks at a fixed instant", right)
-        return expr, text, window
+        return expr, text
 
     def _templates(self, fields: Mapping[str, Node], name: str, key: str) -> dict[str, Template]:
         found: dict[str, Template] = {}
@@ -170,9 +184,3 @@ class RuleFields:
                 wrong = f"{template.source!r} is none of its words"
                 node = entry(fields[part], ON_MISSING)
                 self.yaml.wrong(node, f"{key}.{part}.{ON_MISSING}", wrong, "resolve")
-
-
-def look_back(expr: Expr) -> float:
-    """Seconds from now to the oldest sample wanted; a plain selector wants the newest: 0."""
-    selectors = (n for n in walk(expr) if isinstance(n, Selector))
-    return max((max(0.0, s.offset) + (s.range or 0.0) for s in selectors), default=0.0)

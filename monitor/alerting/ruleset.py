@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from monitor.alerting.templates import Template
 from monitor.model.reading import LabelPairs
-from monitor.promql.ast import Call, Expr, walk
+from monitor.promql.ast import Call, Expr, Selector, Subquery, children, walk
 
 ON_MISSING = "zhiban_on_missing"
 """Annotation (or label): ``resolve`` withdraws a firing alert whose series are gone."""
@@ -24,6 +24,7 @@ class AlertRule:
     text: str  # the expression as written
     line: int
     window: float  # how far back the expression looks
+    absence: bool  # it speaks of absence: judged once every target was visited
     hold: float  # for
     keep: float  # keep_firing_for
     labels: Mapping[str, Template]  # with defaults applied
@@ -33,6 +34,11 @@ class AlertRule:
     def static(self) -> Mapping[str, str]:
         """The labels that are the same in each of its alerts."""
         return {name: t.source for name, t in self.labels.items() if t.static}
+
+    def owns(self, labels: LabelPairs) -> bool:
+        """Whether an alert of this rule's group and name, with these labels, is this rule's."""
+        given = dict(labels)
+        return all(given.get(name, "") == value for name, value in self.static.items())
 
     @property
     def resolves_on_missing(self) -> bool:
@@ -50,6 +56,7 @@ class RecordRule:
     text: str
     line: int
     window: float
+    absence: bool
     labels: LabelPairs
 
 
@@ -87,6 +94,19 @@ class RuleSet:
         return next((r for g, r in self.alerts() if g.name == group and r.name == alertname), None)
 
 
-def waits_for_polls(expr: Expr) -> bool:
-    """Whether it speaks of absence, which says nothing before every target was visited once."""
+def look_back(expr: Expr) -> float:
+    """Seconds from now to the oldest sample wanted; a plain selector wants the newest: 0."""
+    below = max(map(look_back, children(expr)), default=0.0)
+    if isinstance(expr, Selector | Subquery):
+        return below + max(0.0, expr.offset) + (expr.range or 0.0)
+    return below
+
+
+def speaks_of_absence(expr: Expr) -> bool:
+    """Whether it holds absent() or absent_over_time()."""
     return any(isinstance(n, Call) and n.func.startswith("absent") for n in walk(expr))
+
+
+def looks_elsewhere(expr: Expr) -> bool:
+    """Whether it looks at a fixed instant, which leaves the buffer sooner or later."""
+    return any(isinstance(n, Selector | Subquery) and n.at is not None for n in walk(expr))

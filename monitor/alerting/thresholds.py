@@ -78,8 +78,8 @@ def _limit(file: YamlFile, node: Node, key: str) -> Limit | None:
     before = len(file.problems)
     fields = file.mapping(node, key, FIELDS)
     texts = {name: file.text(fields.get(name), f"{key}.{name}") or "" for name in FIELDS}
-    for name in FIELDS:
-        if not texts[name] and len(file.problems) == before:
+    if len(file.problems) == before:
+        for name in (n for n in FIELDS if not texts[n]):
             file.wrong(node, f"{key}.{name}", "is missing")
     if texts["name"] and not NAME.match(texts["name"]):
         file.wrong(fields["name"], f"{key}.name", f"{texts['name']!r} is no name", "like disk_used")
