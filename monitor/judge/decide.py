@@ -87,7 +87,7 @@ def _clocks(
     return incident
 
 
-def tell(  # noqa: PLR0913 -- the two lists collect what the turn writes
+def tell(
     incident: Incident,
     fired: Fired,
     now: datetime,
@@ -98,21 +98,21 @@ def tell(  # noqa: PLR0913 -- the two lists collect what the turn writes
     """Write a notice for everybody the step is owed to."""
     text = message.compose(fired.step, incident, book.topology, book.plan, now)
     whom = recipients(fired, book.people)
-    for person in whom:
-        notices.append(
-            Notice(
-                key=f"{incident.id}:{fired.step}:{person.name}",
-                incident_id=incident.id,
-                step=fired.step,
-                person=person.name,
-                channel=person.channels[0] if person.channels else "",
-                title=text.title,
-                text=text.body,
-                created_at=now,
-                next_try_at=now,
-                facts=message.facts(incident, fired.step),
-            )
+    notices.extend(
+        Notice(
+            key=f"{incident.id}:{fired.step}:{person.name}",
+            incident_id=incident.id,
+            step=fired.step,
+            person=person.name,
+            channel=person.channels[0] if person.channels else "",
+            title=text.title,
+            text=text.body,
+            created_at=now,
+            next_try_at=now,
+            facts=message.facts(incident, fired.step),
         )
+        for person in whom
+    )
     names = tuple(p.name for p in whom)
     events.append(Event(incident.id, now, US, "step", "", fired.step, "、".join(names)))
     return replace(incident, told=tuple(dict.fromkeys((*incident.told, *names))))

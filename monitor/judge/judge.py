@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from monitor.alerting.machine import Context, Turn, alerts_series, turn
 from monitor.alerting.files import RuleSet
+from monitor.alerting.machine import Context, Turn, alerts_series, turn
 from monitor.clock import Clock
 from monitor.incidents import lifecycle
 from monitor.incidents.escalation import next_due
@@ -107,6 +107,7 @@ class Judge:
         self.started = clock.monotonic()
         self.trouble = ""
         self._withdrawn: frozenset[str] = frozenset()
+        self._up: dict[str, bool] = {}
         self._poked = asyncio.Event()
         self._turning = asyncio.Lock()
 
@@ -144,9 +145,10 @@ class Judge:
         self.poke()
         return incident
 
-    def saw(self, visit: Visit, before: Visit | None) -> None:
+    def saw(self, visit: Visit) -> None:
         """A target was visited. Its first failure has what could explain it asked again."""
-        changed = (before is None or before.up) is not visit.up
+        changed = self._up.get(visit.target, True) is not visit.up
+        self._up[visit.target] = visit.up
         if changed and not visit.up:
             names = witnesses(self.law.book.topology, (visit.target,))
             newest = self.poller.visits

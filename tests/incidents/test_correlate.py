@@ -2,6 +2,7 @@
 
 import pytest
 from hospital import Room, alert, minute, second
+
 from monitor.model.incident import State
 
 SIX = ("lis", "emr", "print")

@@ -7,6 +7,7 @@ import pytest
 from hospital import BOOK, PLAN, Room, minute, second
 from hypothesis import given
 from hypothesis import strategies as st
+
 from monitor.incidents.escalation import advance, arm, next_due
 from monitor.incidents.lifecycle import apply
 from monitor.model.act import Act, ActKind, IllegalActError

@@ -2,6 +2,7 @@
 
 import pytest
 from hospital import CORES, TARGETS, TOPOLOGY, second
+
 from monitor.incidents.topology import Outage, members
 
 PAIR = "core-1+core-2"
