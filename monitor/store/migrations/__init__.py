@@ -1,0 +1,1 @@
+"""Alembic's folder: env.py and, under versions, one script per revision."""

@@ -1,0 +1,1 @@
+"""One script per schema revision. Once released, a script is never changed."""
