@@ -126,15 +126,15 @@ def _timestamp(context: Context, call: Call) -> Rows:
 
 def _absent(context: Context, call: Call) -> Rows:
     (arg,) = call.args
-    return NOTHING if len(context.vector(arg)) else _single(1.0, _said(arg))
+    return NOTHING if len(context.vector(arg)) else _single(1.0, said(arg))
 
 
 def _absent_over_time(context: Context, call: Call) -> Rows:
     (arg,) = call.args
-    return NOTHING if len(context.windows(arg).labels) else _single(1.0, _said(arg))
+    return NOTHING if len(context.windows(arg).labels) else _single(1.0, said(arg))
 
 
-def _said(arg: Expr) -> LabelPairs:
+def said(arg: Expr) -> LabelPairs:
     """The labels that a selector fixes with one single `=`: what absent() can name."""
     if not isinstance(arg, Selector):
         return ()
