@@ -6,7 +6,7 @@ characters wherever it fits. The words follow the hospital's practice: 「拟」
 person has confirmed the class, 上报 and 时限, 接报, 观察期 (never called 已恢复).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ CLASS = {
 }
 NAMED = 3  # departments and systems named before 「等」
 MINUTE = 60
+SMS = 70  # characters of UCS-2 in one SMS (3GPP TS 23.040)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +83,27 @@ def _several(names: Sequence[str], unit: str) -> str:
     return f"{'、'.join(names[:NAMED])}等{len(names)}{unit}"
 
 
-def impact(incident: Incident, topology: Topology, plan: Plan) -> str:
-    """「LIS等2个系统、6台设备不通,检验科受影响」; "" when nothing else is hit."""
+def impact(incident: Incident, topology: Topology, plan: Plan) -> tuple[str, ...]:
+    """
+    「LIS等2个系统、6台设备不通,检验科受影响」, then shorter forms of the same.
+
+    Each is "" when nothing else is hit.
+    """
     systems = [topology.title(n) for n in incident.systems if n != incident.root.instance]
-    said = []
-    if systems:
-        said.append(f"{systems[0]}等{len(systems)}个系统" if len(systems) > 1 else systems[0])
-    if incident.impact:
-        said.append(f"{len(incident.impact)}台设备")
-    text = f"{'、'.join(said)}不通" if said else ""
+    named = systems if len(systems) <= 1 else [f"{systems[0]}等{len(systems)}个系统"]
+    devices = [f"{len(incident.impact)}台设备"] * bool(incident.impact)
     departments = hit(incident, plan)
-    if departments:
-        text += f"{',' if text else ''}{_several(departments, '个科室')}受影响"
-    return text
+    hits = f"{_several(departments, '个科室')}受影响" if departments else ""
+    count = f"{len(departments)}个科室受影响" if departments else ""
+    return tuple(
+        ",".join(part for part in (f"{'、'.join(what)}不通" if what else "", who) if part)
+        for what, who in (
+            (named + devices, hits),
+            (named or devices, hits),
+            (named + devices, count),
+            (named or devices, count),
+        )
+    )
 
 
 def next_threshold(incident: Incident, plan: Plan) -> tuple[Threshold, datetime] | None:
@@ -108,6 +117,22 @@ def next_threshold(incident: Incident, plan: Plan) -> tuple[Threshold, datetime]
 
 def _line(*sentences: str) -> str:
     return "。".join(s for s in sentences if s) + "。"
+
+
+def _fit(title: str, bodies: Iterable[str]) -> Text:
+    """The first body that makes one SMS with the title; the last one where none does."""
+    body = ""
+    for body in bodies:
+        if len(title) + len(body) <= SMS:
+            break
+    return Text(title, body)
+
+
+def _since(incident: Incident, now: datetime) -> str:
+    """「03:10核心交换机失联」; a space where figures would run into each other."""
+    title = incident.root.title
+    gap = " " if title[:1].isascii() else ""
+    return f"{clock_time(incident.started_at, now)}{gap}{title}"
 
 
 def _due(incident: Incident, plan: Plan, now: datetime) -> str:
@@ -128,43 +153,56 @@ def compose(step: str, incident: Incident, topology: Topology, plan: Plan, now: 
 
 
 def _told(step: str, incident: Incident, topology: Topology, plan: Plan, now: datetime) -> Text:
-    since = clock_time(incident.started_at, now)
-    title = f"【{badge(incident)}】{since}{incident.root.title}"
-    rise = "由隐患变为" if step.startswith(RAISED) else ""
-    rise = f"{rise}{badge(incident)},{clock_time(began(incident), now)}起业务中断" if rise else ""
+    rise = ""
+    if step.startswith(RAISED):
+        rise = f"由隐患变为{badge(incident)},{clock_time(began(incident), now)}起业务中断"
     calm = "" if incident.interrupted_at else "业务未见中断"
-    hits = impact(incident, topology, plan)
-    return Text(title, _line(rise, hits or calm, _due(incident, plan, now), _ask(incident)))
+    due, ask = _due(incident, plan, now), _ask(incident)
+    return _fit(
+        f"【{badge(incident)}】{_since(incident, now)}",
+        (_line(rise, hits or calm, due, ask) for hits in impact(incident, topology, plan)),
+    )
 
 
 def _ask(incident: Incident) -> str:
     if incident.acknowledged_by:
         return f"{incident.acknowledged_by}已接报,事件{incident.number}"
-    return f"请接报:事件{incident.number}"
+    return f"请接报{incident.number}"
 
 
 def _reported(incident: Incident, topology: Topology, plan: Plan, now: datetime) -> Text:
-    since = clock_time(incident.started_at, now)
-    title = f"【{badge(incident)}·上报】{since}{incident.root.title}"
     if incident.acknowledged_by and incident.acknowledged_at:
         state = f"{incident.acknowledged_by}{clock_time(incident.acknowledged_at, now)}已接报"
     else:
         state = "值班尚未接报"
-    hits = impact(incident, topology, plan)
-    return Text(title, _line(hits, state, _due(incident, plan, now), f"事件{incident.number}"))
+    due, number = _due(incident, plan, now), f"事件{incident.number}"
+    return _fit(
+        f"【{badge(incident)}·上报】{_since(incident, now)}",
+        (_line(hits, state, due, number) for hits in impact(incident, topology, plan)),
+    )
 
 
 def _threshold(
     threshold: Threshold, incident: Incident, topology: Topology, plan: Plan, now: datetime
 ) -> Text:
     since = clock_time(began(incident), now)
-    title = f"【{badge(incident)}】{incident.number}已断{threshold.title}({since}起)"
     named = proposed(threshold, incident, plan)
-    ask = f"预案此时限:{_several(named, '个科室')}转手工,由信息科核实后通知" if named else ""
-    hits = impact(incident, topology, plan)
-    return Text(
-        title, _line(f"{incident.root.title},未恢复", ask or hits, _due(incident, plan, now))
+    asks = [f"预案此时限:{who}转手工,由信息科核实后通知" for who in _shorter(named)]
+    due = _due(incident, plan, now)
+    return _fit(
+        f"【{badge(incident)}】{incident.number}已断{threshold.title}({since}起)",
+        (
+            _line(f"{incident.root.title},未恢复", ask, due)
+            for ask in asks or impact(incident, topology, plan)
+        ),
     )
+
+
+def _shorter(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, then fewer of them, for texts that must be short."""
+    if not names:
+        return ()
+    return (_several(names, "个科室"), f"{names[0]}等{len(names)}个科室")[: len(names)]
 
 
 def proposed(threshold: Threshold, incident: Incident, plan: Plan) -> tuple[str, ...]:
