@@ -1,7 +1,7 @@
 """The gauges the wall stands on, read off the board at each scrape."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from monitor.incidents.escalation import RUNNING
@@ -25,9 +25,9 @@ class Shown(Protocol):
     """The part of the configuration that becomes gauges."""
 
     @property
-    def targets(self) -> "dict[str, Target]": ...
+    def targets(self) -> Mapping[str, Target]: ...
     @property
-    def systems(self) -> "dict[str, System]": ...
+    def systems(self) -> Mapping[str, System]: ...
     @property
     def people(self) -> tuple[Person, ...]: ...
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from monitor.alerting.files import RuleSet
 from monitor.alerting.machine import Context, Turn, alerts_series, turn
+from monitor.alerting.ruleset import RuleSet
 from monitor.clock import Clock
 from monitor.incidents import lifecycle
 from monitor.incidents.escalation import next_due
@@ -230,7 +230,7 @@ class Judge:
         return Context(
             filled_since=self.series.filled_since,
             polled=self._polled(),
-            known=frozenset(self.law.targets) | {SELF},
+            known=frozenset((*self.law.targets, *self.law.book.topology.systems, SELF)),
             grid=self.slots.grid,
             last_run=self.last_run,
         )
