@@ -46,7 +46,9 @@ _STEP_SENTENCE = "is no step's name; use a-z, 0-9 and underscore, a letter first
 _PHONE_SENTENCE = 'is no telephone number; write digits in quotes, like "13800000000"'
 
 Text = Annotated[str, AfterValidator(one_line)]
-Title = Annotated[Text, StringConstraints(min_length=1, max_length=MAX_TITLE)]
+Title = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_TITLE), AfterValidator(one_line)
+]
 Name = Annotated[
     str, StringConstraints(max_length=MAX_NAME), AfterValidator(matching(NAME, _NAME_SENTENCE))
 ]

@@ -10,7 +10,7 @@ from monitor.config.durations import text
 from monitor.config.findings import Findings
 from monitor.config.fit import fit
 from monitor.config.models import DefaultsShape, SystemShape, TargetShape
-from monitor.config.sentences import nearest, shown
+from monitor.config.sentences import nearest, no_text, shown
 from monitor.config.yamlpos import Document, Where
 from monitor.model.target import Needs, System, Target
 from monitor.probe import Options, Probe
@@ -183,8 +183,7 @@ def _wrong_label(name: str, value: object) -> tuple[str, str] | None:
     if name in RESERVED_LABELS:
         return "is a label that zhiban writes itself", "choose another name"
     if not isinstance(value, str):
-        quoted = isinstance(value, bool | int | float)
-        return f"expected text, found {shown(value)}", "put it in quotes" if quoted else ""
+        return no_text(value)
     if not value.isprintable() or not 0 < len(value) <= MAX_LABEL:
         return f"is no label value; write 1 to {MAX_LABEL} characters on one line", ""
     return None

@@ -21,7 +21,7 @@ from monitor.config.models import (
     StoreShape,
     WebShape,
 )
-from monitor.config.sentences import nearest, shown
+from monitor.config.sentences import nearest, no_text, shown
 from monitor.config.site import (
     DaemonConfig,
     LogConfig,
@@ -77,10 +77,11 @@ class Loading:
         inventory = self._inventory(data)
         channels = reach.channels(self.document, self.findings)
         people = reach.people(self.document, self.findings)
-        where = daemon or DaemonShape()
-        self._uplink(where, inventory)
-        plan, limits, defaults = self._plan(where, demo=demo, inventory=inventory)
-        rules = self._rules(where, defaults)
+        # As written, so that a slip elsewhere in the section does not hide what they hold.
+        written = section(data, "daemon", self.document, (), self.findings)
+        self._uplink(written.get("uplink"), inventory)
+        plan, limits, defaults = self._plan(written.get("plan"), demo=demo, inventory=inventory)
+        rules = self._rules(written.get("rules"), defaults)
         if self.findings or not (daemon and store and web and plan and rules is not None):
             raise ConfigError(self.findings.problems())
         state = self.state or self.folder / daemon.state
@@ -157,8 +158,8 @@ class Loading:
         found: dict[Path, None] = {}
         for n, pattern in enumerate(entries(value, self.document, where, self.findings)):
             place: Where = (*where, n)
-            if not isinstance(pattern, str) or not pattern.isprintable():
-                self.wrong(place, f"expected a file or a pattern, found {shown(pattern)}")
+            if not isinstance(pattern, str):
+                self.wrong(place, *no_text(pattern))
                 continue
             paths = self._matching(pattern)
             if not paths:
@@ -175,16 +176,16 @@ class Loading:
         names = glob.glob(pattern, root_dir=self.folder)  # noqa: PTH207 - Path.glob refuses absolute patterns
         return [path for name in sorted(names) if (path := self.folder / name).is_file()]
 
-    def _uplink(self, daemon: DaemonShape, inventory: Inventory) -> None:
-        for n, name in enumerate(daemon.uplink):
-            if name not in inventory.graph:
+    def _uplink(self, names: object, inventory: Inventory) -> None:
+        for n, name in enumerate(names if isinstance(names, list) else ()):
+            if isinstance(name, str) and name not in inventory.graph:
                 right = nearest(name, inventory.graph, "target")
                 self.wrong(("daemon", "uplink", n), f"there is no target {shown(name)}", right)
 
     def _plan(
-        self, daemon: DaemonShape, *, demo: bool, inventory: Inventory
+        self, said: object, *, demo: bool, inventory: Inventory
     ) -> tuple[Plan | None, tuple[Limit, ...], Mapping[str, str]]:
-        path, limits_path = plansettings.paths(self.folder, daemon.plan)
+        path, limits_path = plansettings.paths(self.folder, said)
         self.files += [path, limits_path]
         document = read(path, self.findings)
         plan = planfile.plan(document, self.findings) if document else None
@@ -200,13 +201,13 @@ class Loading:
             plan = plansettings.overridden(plan, own)
         return plan and plansettings.spelt(plan, inventory.systems), limits, defaults
 
-    def _rules(self, daemon: DaemonShape, defaults: Mapping[str, str]) -> RuleSet | None:
+    def _rules(self, said: object, defaults: Mapping[str, str]) -> RuleSet | None:
         none: RuleSet | None = None
-        if daemon.rules is None:
+        if said is None:
             paths = sorted(shipped.rules().glob("*.yml"))
             self.files += paths
         else:
-            paths = self._patterns(daemon.rules, ("daemon", "rules"))
+            paths = self._patterns(said, ("daemon", "rules"))
         return self._of(lambda: rule_files.load(paths, defaults=defaults), none)
 
     def _of(self, read_it: Callable[[], T], otherwise: T) -> T:

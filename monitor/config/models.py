@@ -18,6 +18,7 @@ from monitor.config.fields import (
     Title,
     Whole,
     YesNo,
+    one_line,
 )
 from monitor.config.planfile import After, Settle, Share, Watch
 
@@ -111,7 +112,7 @@ class TargetShape(Shape):
     name: Name = Field(description="short name, unique; stands in the label `instance`")
     title: Title = Field(description="name for people, Chinese; stands in messages")
     kind: Text = Field(description="kind of probe; stands in the label `job`")
-    address: Annotated[Text, Field(min_length=1, max_length=2048)] = Field(
+    address: Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(one_line)] = Field(
         description="as the probe wants it: a host, `host:port`, a URL"
     )
     every: Every | None = Field(None, description="distance of two visits")

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from monitor.config.findings import Findings
+from monitor.config.findings import MAX_PROBLEMS, Findings
 from monitor.config.sentences import nearest, shown
 from monitor.config.yamlpos import Document, Where
 from monitor.model.target import Needs
@@ -52,7 +52,8 @@ def check_names(
     """Every name in needs as written is a target."""
     for place, name in _names(value, where):
         if name not in targets:
-            right = nearest(name, targets, "target")
+            # The suggestion is for a reader, and no reader sees more than so many.
+            right = nearest(name, targets, "target") if len(findings) < MAX_PROBLEMS else ""
             findings.add(document.problem(place, f"there is no target {shown(name)}", right))
 
 

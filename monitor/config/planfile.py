@@ -214,7 +214,7 @@ def _classes(
 ) -> dict[FaultClass, ClassPlan]:
     written = section(document.data, "classes", document, (), findings)
     for key in written.keys() - set(FaultClass):
-        right = nearest(key, FaultClass, "class")
+        right = nearest(key, FaultClass)
         findings.add(document.problem(("classes", key), "unknown fault class", right))
     found: dict[FaultClass, ClassPlan] = {}
     for name in FaultClass:

@@ -11,14 +11,14 @@ from monitor.model.incident import FaultClass
 from monitor.model.plan import Plan
 
 
-def paths(folder: Path, said: str | None) -> tuple[Path, Path]:
+def paths(folder: Path, said: object) -> tuple[Path, Path]:
     """
     The plan and the table of limits, for ``daemon.plan`` as written or not.
 
     A plan of the hospital's own may stand without a table: then the shipped one holds.
     """
     ours = shipped.rules() / "plan"
-    if said is None:
+    if not isinstance(said, str):
         return ours / "plan.yml", ours / "thresholds.yml"
     named = folder / said
     plan = named / "plan.yml" if named.is_dir() else named

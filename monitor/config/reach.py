@@ -83,4 +83,5 @@ def _person(
 def _roles(value: object) -> list[str]:
     """Roles as written, even where the person has other mistakes."""
     roles = value.get("roles") if isinstance(value, dict) else None
-    return [r for r in roles if isinstance(r, str)] if isinstance(roles, list) else []
+    listed = roles if isinstance(roles, list) else [roles]
+    return [role for role in listed if isinstance(role, str)]

@@ -1,5 +1,6 @@
 """What pydantic found wrong, in sentences for the person who wrote the file."""
 
+import bisect
 import difflib
 import re
 import typing
@@ -14,6 +15,9 @@ Context = Mapping[str, Any]
 # What somebody may have typed as itself where a reference belongs is never repeated.
 _TOUCHY = re.compile(r"pass|pwd|secret|token|key|url|auth|cookie|header|communit", re.IGNORECASE)
 
+SHOWN = 12  # names that fit a line
+NEIGHBOURS = 100
+
 
 def shown(value: object) -> str:
     """A value as it may be repeated to its writer: short, printable, kinds by name."""
@@ -27,15 +31,27 @@ def shown(value: object) -> str:
     return "a mapping" if isinstance(value, Mapping) else "a list"
 
 
+def no_text(value: object) -> tuple[str, str]:
+    """What is said of a value that should be text."""
+    quoted = isinstance(value, bool | int | float)
+    return f"expected text, found {shown(value)}", "put it in quotes" if quoted else ""
+
+
 def nearest(name: str, valid: Iterable[str], what: str = "name") -> str:
     """``did you mean "x"?``, or the valid ones where nothing is near."""
     names = sorted(valid)
-    if near := difflib.get_close_matches(name, names, n=1):
+    if near := difflib.get_close_matches(name, _around(name, names), n=1):
         return f'did you mean "{near[0]}"?'
     if not names:
         return f"there is no {what} yet"
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""  # noqa: PLR2004 - a line's worth
-    return f"valid {what}s: {', '.join(names[:12])}{more}"
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"valid {what}s: {', '.join(names[:SHOWN])}{more}"
+
+
+def _around(name: str, names: list[str]) -> list[str]:
+    """Of thousands of names only the neighbours: comparing them all takes 0.1 s a name."""
+    at = bisect.bisect(names, name)
+    return names[max(0, at - NEIGHBOURS) : at + NEIGHBOURS]
 
 
 def sentence(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
@@ -49,15 +65,18 @@ def sentence(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     if kind in ("value_error", "assertion_error"):
         wrong, _, right = str(context.get("error", "is not accepted")).partition("; ")
         return wrong, right
+    if kind == "string_type" and not _touchy(error):
+        return no_text(error["input"])
     expected = EXPECTED.get(kind, _other)(context, kind)
-    said = "something else" if any(_TOUCHY.search(str(k)) for k in error["loc"]) else None
-    return f"expected {expected}, found {said or shown(error['input'])}", _remedy(kind, error)
+    return f"expected {expected}, found {_found(error)}", ""
 
 
-def _remedy(kind: str, error: ErrorDetails) -> str:
-    if kind == "string_type" and isinstance(error["input"], bool | int | float):
-        return "put it in quotes"
-    return ""
+def _touchy(error: ErrorDetails) -> bool:
+    return any(_TOUCHY.search(str(step)) for step in error["loc"])
+
+
+def _found(error: ErrorDetails) -> str:
+    return "something else" if _touchy(error) else shown(error["input"])
 
 
 def _other(_: Context, kind: str) -> str:
@@ -69,13 +88,19 @@ def _plain(text: str) -> Callable[[Context, str], str]:
 
 
 def _bound(words: str, name: str) -> Callable[[Context, str], str]:
-    return lambda context, _: f"{words} {context.get(name)}"
+    def said(context: Context, _: str) -> str:
+        bound = context.get(name)
+        return (
+            f"{words} {int(bound) if isinstance(bound, float) and bound == int(bound) else bound}"
+        )
+
+    return said
 
 
-def _count(words: str, name: str, noun: str) -> Callable[[Context, str], str]:
+def _count(words: str, name: str, one: str, many: str) -> Callable[[Context, str], str]:
     def said(context: Context, _: str) -> str:
         number = context.get(name)
-        return f"{words} {number} {noun if number == 1 else noun + 's'}"
+        return f"{words} {number} {one if number == 1 else many}"
 
     return said
 
@@ -88,8 +113,8 @@ _ONE_OF = {
 }
 EXPECTED: Mapping[str, Callable[[Context, str], str]] = {
     "string_type": _TEXT,
-    "string_too_short": _count("at least", "min_length", "character"),
-    "string_too_long": _count("at most", "max_length", "character"),
+    "string_too_short": _count("at least", "min_length", "character", "characters"),
+    "string_too_long": _count("at most", "max_length", "character", "characters"),
     "string_pattern_mismatch": lambda c, _: f"text that matches {c.get('pattern')}",
     "int_type": _WHOLE,
     "int_parsing": _WHOLE,
@@ -108,8 +133,8 @@ EXPECTED: Mapping[str, Callable[[Context, str], str]] = {
     "mapping_type": _MAPPING,
     "model_type": _MAPPING,
     "model_attributes_type": _MAPPING,
-    "too_short": _count("at least", "min_length", "entry"),
-    "too_long": _count("at most", "max_length", "entry"),
+    "too_short": _count("at least", "min_length", "entry", "entries"),
+    "too_long": _count("at most", "max_length", "entry", "entries"),
     "greater_than": _bound("more than", "gt"),
     "greater_than_equal": _bound("at least", "ge"),
     "less_than": _bound("less than", "lt"),
