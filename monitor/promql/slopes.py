@@ -89,9 +89,9 @@ def _line(w: Windows, origin: Floats) -> tuple[Floats, Floats]:
     valid = w.valid()
     x = np.where(valid, w.times - origin[:, None], 0.0)
     y = np.where(valid, w.values, 0.0)
-    rows, n = len(w.counts), w.counts
-    sums = [kahan.total(np.ascontiguousarray(m.T), rows) for m in (x, y, x * y, x * x)]
-    sum_x, sum_y, sum_xy, sum_xx = sums
+    n, terms = w.counts, np.concatenate([x, y, x * y, x * x])  # one pass for the four sums
+    sums = kahan.total(np.ascontiguousarray(terms.T), len(terms))
+    sum_x, sum_y, sum_xy, sum_xx = sums.reshape(4, -1)
     covariance = sum_xy - sum_x * sum_y / n
     slope = covariance / (sum_xx - sum_x * sum_x / n)
     intercept = sum_y / n - slope * sum_x / n
