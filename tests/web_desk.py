@@ -99,7 +99,7 @@ class Site:
     plan = PLAN
 
 
-def clocks(incident_id, began, *, fired=("told",), director=5 * MINUTE):
+def clocks(incident_id, began, *, fired=("told", "director"), director=5 * MINUTE):
     due = {"told": 10 * SECOND, "director": director}
     due |= {t.name: t.after for t in PLAN.thresholds}
     return tuple(

@@ -8,6 +8,7 @@ from monitor.web import facts, words
 from monitor.web.desk import SiteView
 from monitor.web.view import Row, Scene, target_row
 
+LISTED_MOST = 40  # rows of one group; the worst stand first
 _WORST = {"down": 0, "unknown": 1, "up": 2}
 
 
@@ -21,7 +22,7 @@ class Group:
     rows: tuple[Row, ...]
     summary: str  # 8 正常 · 1 不通
     trouble: bool
-    more: int = 0  # targets that are up and not listed
+    more: str = ""  # what is not listed: 260 正常
 
 
 def groups(scene: Scene) -> tuple[Group, ...]:
@@ -70,8 +71,9 @@ def _group(scene: Scene, key: str, targets: Iterable[Target]) -> Group:
         key=f"{'system' if system else 'role'}-{key or 'none'}",
         title=system.title if system else words.ROLES.get(key, key or "其它"),
         head=head,
-        rows=tuple(rows),
+        rows=tuple(rows[:LISTED_MOST]),
         summary=_summary(rows),
+        more=_summary(rows[LISTED_MOST:]),
         trouble=any(r.state != "up" for r in rows) or bool(head and head.state != "up"),
     )
 

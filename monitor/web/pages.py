@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from monitor.model.act import Act, ActKind, IllegalActError
 from monitor.model.incident import Event, Incident, Notice, State
 from monitor.store.errors import StoreError
-from monitor.web import api, facts, routes, shapes, statics, view, words
+from monitor.web import api, cards, facts, routes, shapes, statics, view, words
 from monitor.web.desk import Desk
 from monitor.web.grouped import groups
 from monitor.web.guard import Refusal
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 COOKIE = "zhiban_me"
 COOKIE_SECONDS = 400 * 86_400  # browsers keep no cookie longer (RFC 6265bis 5.5)
 CARDS_MOST = 20  # whole cards; in a storm the rest is one line each
+LINES_MOST = 100
 RECENT_MOST = 10
 NOTICES_MOST = 200
 ACTS = {"ack": ActKind.ACK, "note": ActKind.NOTE, "close": ActKind.CLOSE}
@@ -61,17 +62,18 @@ class Pages:
         scene = self._scene()
         live, over = _sorted(scene.board.incidents)
         shown = live[:CARDS_MOST]
-        cards = [await self._card(scene, one) for one in shown]
+        whole = [await self._card(scene, one) for one in shown]
         recent = await self._recent({one.id for one in (*live, *over)})
         return await self._page(
             "console.html",
             request,
             scene,
             said,
-            cards=cards,
-            rest=[view.card(scene, one) for one in live[CARDS_MOST:]],
-            over=[view.card(scene, one) for one in over[:CARDS_MOST]],
-            recent=[view.card(scene, one) for one in recent],
+            cards=whole,
+            rest=[cards.card(scene, one) for one in live[CARDS_MOST : CARDS_MOST + LINES_MOST]],
+            rest_count=max(0, len(live) - CARDS_MOST),
+            over=[cards.card(scene, one) for one in over[:CARDS_MOST]],
+            recent=[cards.card(scene, one) for one in recent],
             groups=groups(scene),
         )
 
@@ -87,8 +89,8 @@ class Pages:
     def _scene(self) -> view.Scene:
         return view.Scene(self._desk.site(), self._desk.board(), self._desk.clock.now())
 
-    async def _card(self, scene: view.Scene, one: Incident) -> view.Card:
-        return view.card(scene, one, *await self._story(one.id))
+    async def _card(self, scene: view.Scene, one: Incident) -> cards.Card:
+        return cards.card(scene, one, *await self._story(one.id))
 
     async def _story(self, incident_id: int) -> tuple[Sequence[Event], Sequence[Notice]]:
         try:

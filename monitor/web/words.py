@@ -13,6 +13,7 @@ from monitor.model.alert import Alert, AlertState
 from monitor.model.incident import (
     ClockState,
     FaultClass,
+    Incident,
     Notice,
     NoticeState,
     Scope,
@@ -155,6 +156,13 @@ def badge(fault_class: FaultClass, *, confirmed: bool) -> str:
     """「拟一类故障」 until a person has confirmed; a hazard is no fault class to confirm."""
     title = CLASSES[fault_class]
     return title if confirmed or fault_class is FaultClass.HAZARD else f"拟{title}"
+
+
+def state(incident: Incident) -> str:
+    """Name an incident's state; an open hazard is no fault yet."""
+    if incident.state is State.OPEN and incident.fault_class is FaultClass.HAZARD:
+        return "未消除"
+    return STATES[incident.state]
 
 
 def delivery(notice: Notice) -> str:

@@ -73,6 +73,8 @@
       if (old.data !== next.data) old.data = next.data;
       return;
     }
+    // A group that has just got into trouble opens; one that a person closed stays closed.
+    if (next.classList.contains("trouble") && !old.classList.contains("trouble")) old.open = true;
     attributes(old, next);
     if (!/^(INPUT|TEXTAREA|SELECT)$/.test(old.nodeName)) children(old, next, added);
   }
