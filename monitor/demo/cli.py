@@ -44,6 +44,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="port of the console; default 8600, or a free one where that is taken",
     )
     demo.add_argument("--no-browser", action="store_true", help="do not open the switchboard")
+    demo.set_defaults(run=main)
     acts = demo.add_subparsers(
         dest="act", metavar="COMMAND", title="while it runs, in another terminal"
     )

@@ -99,7 +99,7 @@ class Control:
                 answer = {"ok": True, **await self._act(str(asked.pop("do", "")), asked)}
         except RefusedError as e:
             answer = {"ok": False, "error": str(e), "code": e.code}
-        except (ValueError, AttributeError, TimeoutError) as e:
+        except (ValueError, AttributeError, TypeError, TimeoutError) as e:
             answer = {"ok": False, "error": f"not understood: {e}", "code": 2}
         with contextlib.suppress(OSError):
             writer.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")

@@ -100,7 +100,7 @@ def behind(name: str, devices: Devices) -> tuple[str, ...]:
 
 
 def tree(devices: Devices) -> Iterator[tuple[int, Device]]:
-    """Depth and device, each once, under the first uplink it has; the table's order is kept."""
+    """Depth and device, each once: the core first, the rest under the first uplink it has."""
     children: dict[str, list[str]] = {}
     for device in devices.values():
         parent = device.uplinks[0][0] if device.uplinks else ""
@@ -111,4 +111,7 @@ def tree(devices: Devices) -> Iterator[tuple[int, Device]]:
             yield depth, devices[name]
             yield from walk(name, depth + 1)
 
-    yield from walk("", 0)
+    roots = children.get("", [])
+    yield from ((0, devices[name]) for name in roots)
+    for name in roots:
+        yield from walk(name, 1)

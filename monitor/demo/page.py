@@ -37,12 +37,8 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-CONDITION_TITLES = {
-    Condition.WELL: "正常",
-    Condition.BROKEN: "已断开",
-    Condition.ISOLATED: "受影响",
-}
-BREAK_TITLES = {Break.CUT: "断开", Break.ERROR: "使其出错", Break.STOP: "停止"}
+CONDITION_TITLES = {Condition.WELL: "正常", Condition.ISOLATED: "受影响"}
+BREAK_TITLES = {Break.CUT: "断开", Break.ERROR: "出错", Break.STOP: "停止"}
 
 
 @dataclass(frozen=True, slots=True)

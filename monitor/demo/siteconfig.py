@@ -76,8 +76,8 @@ def document(site: Site, devices: Devices) -> dict[str, Any]:
             "log": {"format": "text", "level": "info"},
         },
         "plan": {"speed": site.speed, "watch": durations.text(watch(site.speed))},
+        "defaults": {"every": BEAT, "timeout": "2s"},
         "inventory": {
-            "defaults": {"every": BEAT, "timeout": "2s"},
             "systems": [
                 {"name": s.name, "title": s.title, "needs": _needs(s.needs), "level": s.level}
                 for s in SYSTEMS
