@@ -80,8 +80,8 @@ BAD_RULES = {
         f"{{alert: A, expr: x, {LABELS}, escalation: 5m}}",
         [
             (
-                "4: groups[0].rules[0].escalation: is an unknown field; known fields: alert, record,"
-                " expr, for, keep_firing_for, labels, annotations"
+                "4: groups[0].rules[0].escalation: is an unknown field; known fields: alert,"
+                " record, expr, for, keep_firing_for, labels, annotations"
             )
         ],
     ),
@@ -185,8 +185,8 @@ BAD_RULES = {
         f"{{alert: A, expr: x, {LABELS}, annotations: {{zhiban_on_missing: stay}}}}",
         [
             (
-                "4: groups[0].rules[0](A).annotations.zhiban_on_missing: 'stay' is none of its words;"
-                " resolve"
+                "4: groups[0].rules[0](A).annotations.zhiban_on_missing: 'stay' is none of its"
+                " words; resolve"
             )
         ],
     ),
@@ -390,3 +390,12 @@ def test_published_rule_files():
     assert len(corpus) == 56
     assert accepted >= 51
     assert all("looks back" in p.wrong and p.line for p in refused)
+
+
+SHOWN = {0.0: "0s", 30.0: "30s", 5400.0: "1h30m", 604800.0: "1w", 694861.5: "8d1h1m1s500ms"}
+
+
+@pytest.mark.parametrize(("seconds", "text"), SHOWN.items(), ids=SHOWN.values())
+def test_duration_shown(seconds, text):
+    assert durations.show(seconds) == text
+    assert durations.parse(text if seconds else "0") == seconds

@@ -26,3 +26,14 @@ def parse(text: str) -> float | None:
         return None
     seconds = sum(int(n) * UNITS[u] for u, n in match.groupdict().items() if n)
     return seconds if seconds <= LONGEST else None
+
+
+def show(seconds: float) -> str:
+    """Write seconds as Prometheus does: 5400 -> 1h30m."""
+    left, text = round(seconds * 1000), ""
+    for unit, size in UNITS.items():
+        # A year or a week is only said where nothing is left over, as in Prometheus.
+        count, rest = divmod(left, round(size * 1000))
+        if count and (unit not in ("y", "w") or not rest):
+            text, left = f"{text}{count}{unit}", rest
+    return text or "0s"

@@ -44,7 +44,9 @@ class Context:
     since 1970, None before it); ``polled`` says that every target was visited at least
     once; ``known`` are the names that ``instance`` and ``subject`` may hold (targets and
     systems; None: any); ``grid`` is the slot width in seconds; ``last_run`` is the
-    ``last_run`` of the turn before. ``missing_resolves`` is Prometheus' way, for rule tests.
+    ``last_run`` of the turn before. ``labels`` are what each target's series carry now: an
+    alert that says otherwise is about series that are no more. ``missing_resolves`` is
+    Prometheus' way, for rule tests.
     """
 
     filled_since: float | None
@@ -52,6 +54,7 @@ class Context:
     known: frozenset[str] | None
     grid: float
     last_run: Mapping[str, datetime] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     missing_resolves: bool = False
 
 
@@ -160,7 +163,7 @@ class _Turn:
         for key, alert in alerts.items():
             candidates = places.get((alert.group, alert.alertname), [])
             place = next((i for i, r in candidates if r.owns(alert.labels)), None)
-            if place is None or not self._known(alert.labels):
+            if place is None or not self._known(alert.labels) or self._relabelled(alert):
                 self._end(alert, "withdrawn")
             else:
                 owned.setdefault((alert.group, place), {})[key] = alert
@@ -171,6 +174,12 @@ class _Turn:
             return True
         names = (value for name, value in labels if name in ("instance", "subject"))
         return all(n == OWN or n in self.context.known for n in names)
+
+    def _relabelled(self, alert: Alert) -> bool:
+        """Whether the configuration has given its target another title, level, system ..."""
+        own = dict(alert.own_labels)
+        carried = self.context.labels.get(own.get("instance", ""), {})
+        return any(own.get(name, value) != value for name, value in carried.items())
 
     def _end(self, alert: Alert, why: Why) -> None:
         self.ended.append(Ended(alert, why if alert.state is AlertState.FIRING else "dropped"))

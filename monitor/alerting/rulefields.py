@@ -12,7 +12,6 @@ from monitor.alerting.ruleset import (
     AlertRule,
     RecordRule,
     Rule,
-    look_back,
     looks_elsewhere,
     speaks_of_absence,
 )
@@ -22,6 +21,7 @@ from monitor.alerting.yamlfile import YamlFile, entry
 from monitor.promql.ast import Expr
 from monitor.promql.errors import PromqlError
 from monitor.promql.parser import parse
+from monitor.promql.reach import windows
 
 GROUP: Final = ("name", "interval", "limit", "query_offset", "rules")
 RULE: Final = (
@@ -87,7 +87,7 @@ class RuleFields:
             expr=expr or Expr(),
             text=text,
             line=node.start_mark.line + 1,
-            window=look_back(expr or Expr()),
+            window=windows(expr or Expr()),
             absence=speaks_of_absence(expr or Expr()),
             hold=self.duration(fields, "for", key),
             keep=self.duration(fields, "keep_firing_for", key),
@@ -120,7 +120,7 @@ class RuleFields:
             expr=expr,
             text=text,
             line=node.start_mark.line + 1,
-            window=look_back(expr),
+            window=windows(expr),
             absence=speaks_of_absence(expr),
             labels=tuple(sorted((label, t.source) for label, t in labels.items())),
         )
@@ -136,7 +136,7 @@ class RuleFields:
         except PromqlError as error:
             self.yaml.wrong(fields["expr"], where, str(error))
             return None, text
-        if (window := look_back(expr)) > self.longest:
+        if (window := windows(expr)) > self.longest:
             wrong = f"looks back {window:g} seconds, and {self.longest:g} are kept"
             right = "shorten the window, or use a zhiban_baseline_* series"
             self.yaml.wrong(fields["expr"], where, wrong, right)

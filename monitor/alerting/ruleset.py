@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from monitor.alerting.templates import Template
 from monitor.model.reading import LabelPairs
-from monitor.promql.ast import Call, Expr, Selector, Subquery, children, walk
+from monitor.promql.ast import Call, Expr, Selector, Subquery, walk
 
 ON_MISSING = "zhiban_on_missing"
 """Annotation (or label): ``resolve`` withdraws a firing alert whose series are gone."""
@@ -92,14 +92,6 @@ class RuleSet:
     def find(self, group: str, alertname: str) -> AlertRule | None:
         """Return the first alerting rule of that name in that group."""
         return next((r for g, r in self.alerts() if g.name == group and r.name == alertname), None)
-
-
-def look_back(expr: Expr) -> float:
-    """Seconds from now to the oldest sample wanted; a plain selector wants the newest: 0."""
-    below = max(map(look_back, children(expr)), default=0.0)
-    if isinstance(expr, Selector | Subquery):
-        return below + max(0.0, expr.offset) + (expr.range or 0.0)
-    return below
 
 
 def speaks_of_absence(expr: Expr) -> bool:
