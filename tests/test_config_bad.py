@@ -301,7 +301,8 @@ ROWS = {
         [
             (
                 "zhiban.yml:33: inventory.targets[2].depends_on[0]: expected a name or"
-                " {any: [...]}, found a mapping; write names and redundant groups, like [a, {any: [b, c]}]"
+                " {any: [...]}, found a mapping; write names and redundant groups,"
+                " like [a, {any: [b, c]}]"
             )
         ],
     ),
