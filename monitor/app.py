@@ -94,7 +94,9 @@ class Daemon:
 
     async def _compose(self, stack: AsyncExitStack) -> None:
         site = self.site
-        self.outbox = Outbox(self.store, site.channels, site.people, self.clock)
+        self.outbox = Outbox(
+            self.store, site.channels, site.people, self.clock, on_change=self._tried
+        )
         saved = await self.store.load()
         self.judge = Judge(
             clock=self.clock,
@@ -161,6 +163,13 @@ class Daemon:
             self.vitals.rows_refused.labels(target.name).inc(refused)
         self.judge.saw(visit)
 
+    def _tried(self, channel: str, ok: bool) -> None:  # noqa: FBT001 -- the hook's own signature
+        (self.vitals.sent if ok else self.vitals.failed).labels(channel).inc()
+
+    def _oldest(self) -> float:
+        at = self.outbox.oldest_at
+        return (self.clock.now() - at).total_seconds() if at else 0.0
+
     def swap(self, site: Site) -> None:
         """Take a whole new configuration at once."""
         for name in self.site.targets.keys() - site.targets.keys():
@@ -203,7 +212,19 @@ class Daemon:
             lambda: (((limit.name,), limit.value) for limit in self.site.thresholds),
         )
         live.add(
-            "zhiban_missed_beats",
+            "zhiban_outbox_oldest_seconds",
+            "Age of the oldest notice that no channel has confirmed; 0 when all are",
+            (),
+            lambda: [((), self._oldest())],
+        )
+        live.add(
+            "zhiban_outbox_queued",
+            "Notices that the channel still owes",
+            ("channel",),
+            lambda: (((name,), float(q.count)) for name, q in self.outbox.queues.items()),
+        )
+        live.add(
+            "zhiban_missed_beats_total",
             "Visits skipped since the start because the one before ran long",
             (),
             lambda: [((), float(self.poller.missed))],

@@ -63,7 +63,6 @@ class Vitals:
         self.rule_errors = counter(
             "zhiban_rule_errors", "Evaluations of a rule that failed", "rule"
         )
-        self.missed_beats = counter(
             "zhiban_missed_beats", "Visits skipped: the one before ran long"
         )
         self.rows_refused = counter(
