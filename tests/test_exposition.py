@@ -170,7 +170,8 @@ BODIES = {
             )
         },
         (
-            '# HELP x x\n# TYPE x gauge\nx{i="0",instance="a"} 1e+21\nx{i="2",instance="a"} 1.5e-09\n'
+            "# HELP x x\n# TYPE x gauge\n"
+            'x{i="0",instance="a"} 1e+21\nx{i="2",instance="a"} 1.5e-09\n'
             'x{i="3",instance="a"} -0\nx{i="4",instance="a"} +Inf\nx{i="5",instance="a"} -Inf\n'
             'x{i="6",instance="a"} 0.1\nx{instance="a"} NaN\n'
         ),
@@ -316,7 +317,7 @@ def test_any_label_value_reads_back(cells):
 
 
 def test_promtool_takes_it():
-    """Nothing to say for ``promtool check metrics``: no parse error, and nothing to say of our own names."""
+    """No parse error, and our own names lint clean."""
     own = CollectorRegistry()
     Gauge("zhiban_loop_lag_seconds", "lag", registry=own).set(1)
     Counter("zhiban_visits", "visits", ["kind"], registry=own).labels("icmp").inc()
