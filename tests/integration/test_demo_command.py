@@ -93,8 +93,15 @@ def runs(pid):
     return False
 
 
-@pytest.fixture
-def state():
+@pytest.fixture(scope="module")
+def kept():
+    """One state folder for most tests: its cluster is made once, as a user's is."""
+    with folder() as state:
+        yield state
+
+
+@contextlib.contextmanager
+def folder():
     if not list(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
         missing("postgres is not installed (make test installs it)")
     with tempfile.TemporaryDirectory(prefix="zhiban-demo-test-") as name:
@@ -103,10 +110,11 @@ def state():
 
 
 @pytest.fixture
-def start(state):
+def start(kept):
+    """Start demos; whatever still runs when the test is over is ended."""
     started = []
 
-    def one(**words):
+    def one(state=kept, **words):
         state.mkdir(mode=0o711, exist_ok=True)
         started.append(Demo(state, **words))
         return started[-1]
@@ -117,12 +125,16 @@ def start(state):
             demo.end(seconds=10)
 
 
-def test_a_whole_evening(start, state):
+def test_a_whole_evening(start, kept):
     """
     Start, break and mend from another terminal, kill the daemon, start it again, end.
     """
+    state = kept
     demo = start()
     demo.until("Ctrl-C ends it")
+    second = start()
+    assert second.process.wait(10) == 1
+    assert second.said() == f"a demo runs in {state} already; give another folder with --state\n"
     note = json.loads((state / "demo.json").read_text())
     assert note["pid"] == demo.process.pid
     assert note["console"] in demo.said()
@@ -160,13 +172,13 @@ def test_a_whole_evening(start, state):
     assert not (state / "postgres/data/postmaster.pid").exists()
 
 
-def test_a_killed_demo_leaves_nothing_in_the_way(start, state):
+def test_a_killed_demo_leaves_nothing_in_the_way(start, kept):
     """
     After kill -9 its daemon and PostgreSQL live on; the next start ends both first.
     """
     first = start()
     first.until("Ctrl-C ends it")
-    left = json.loads((state / "demo.json").read_text())["daemon_pid"]
+    left = json.loads((kept / "demo.json").read_text())["daemon_pid"]
     first.process.kill()
     first.process.wait()
     second = start()
@@ -175,13 +187,6 @@ def test_a_killed_demo_leaves_nothing_in_the_way(start, state):
     assert not runs(left)
     assert second.ask("status")[0] == 0
     assert second.end(signal.SIGINT) == 0
-
-
-def test_one_demo_a_state_folder(start, state):
-    start().until("Ctrl-C ends it")
-    second = start()
-    assert second.process.wait(10) == 1
-    assert second.said() == f"a demo runs in {state} already; give another folder with --state\n"
 
 
 def test_a_daemon_that_does_not_start_says_why(start):
@@ -205,12 +210,13 @@ def test_a_port_in_use_is_one_line(start):
 
 
 def test_sigterm_during_the_start_ends_it_cleanly(start):
-    demo = start()
-    deadline = time.monotonic() + 10  # noqa: TID251  a test's own patience
-    while not (demo.state / "postgres").exists():
-        assert time.monotonic() < deadline  # noqa: TID251  likewise
-        time.sleep(0.01)  # noqa: TID251  likewise
-    family = demo.children()
-    assert demo.end() == 0
+    with folder() as fresh:
+        demo = start(fresh)
+        deadline = time.monotonic() + 10  # noqa: TID251  a test's own patience
+        while not (fresh / "postgres").exists():
+            assert time.monotonic() < deadline  # noqa: TID251  likewise
+            time.sleep(0.01)  # noqa: TID251  likewise
+        family = demo.children()
+        assert demo.end() == 0
     psutil.wait_procs(family, timeout=1)
     assert [p for p in family if runs(p.pid)] == []

@@ -31,10 +31,18 @@ def state():
         yield Path(name)
 
 
+@pytest.fixture(scope="module")
+def kept():
+    """One state folder for the whole-hospital tests: its cluster is made once."""
+    with tempfile.TemporaryDirectory(prefix="zhiban-demo-test-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
 @pytest.fixture
-async def hospital(state):
+async def hospital(kept):
     need("postgres")
-    cluster = postgres.Cluster(state, postgres.find())
+    cluster = postgres.Cluster(kept, postgres.find())
     await cluster.prepare()
     built = Hospital(DEVICES, cluster, SystemClock())
     await built.start()
@@ -67,19 +75,19 @@ async def get(hospital, name, path="/"):
     return int(head.split()[1]), body.decode()
 
 
-async def query(hospital, state):
+async def query(hospital, kept):
     """Log in as the monitor through the virtual network, the password from its file."""
     return await asyncpg.connect(
         host=HOST,
         port=hospital.ports["his-db"],
         user=postgres.ROLE,
-        password=(state / "his-db.password").read_text().strip(),
+        password=(kept / "his-db.password").read_text().strip(),
         database=postgres.DATABASE,
         timeout=3,
     )
 
 
-async def test_whole_day(hospital, state):
+async def test_whole_day(hospital, kept):
     """
     One start of the hospital, every kind of break and its mending.
     """
@@ -118,11 +126,11 @@ async def test_whole_day(hospital, state):
     assert 'node_uname_info{nodename="lis-app"' in body
 
 
-async def test_the_database_really_stops(hospital, state):
+async def test_the_database_really_stops(hospital, kept):
     """
     Its sessions die, its port refuses, the web applications that need it answer 500.
     """
-    session = await query(hospital, state)
+    session = await query(hospital, kept)
     assert await session.fetchval("select count(*) from pg_stat_activity") >= 1
     assert await hospital.break_("his-db") == ()
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
@@ -133,7 +141,7 @@ async def test_the_database_really_stops(hospital, state):
     assert (status, "HIS数据库连不上" in body) == (500, True)
 
     await hospital.mend("his-db")
-    session = await query(hospital, state)
+    session = await query(hospital, kept)
     assert await session.fetchval("select 1") == 1
     assert (await get(hospital, "his-web-2"))[0] == 200
 
@@ -146,17 +154,17 @@ async def test_the_database_really_stops(hospital, state):
     session.terminate()
 
 
-async def test_the_monitor_is_the_only_way_in(hospital, state):
+async def test_the_monitor_is_the_only_way_in(hospital, kept):
     """
     No superuser login, no other database user, the password file is the owner's own.
     """
-    assert stat.S_IMODE((state / "his-db.password").stat().st_mode) == 0o600
+    assert stat.S_IMODE((kept / "his-db.password").stat().st_mode) == 0o600
     for user in ("postgres", "root"):
         with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
             await asyncpg.connect(
                 host=HOST, port=hospital.ports["his-db"], user=user, password="", database="his"
             )
-    session = await query(hospital, state)
+    session = await query(hospital, kept)
     assert await session.fetchval("select pg_has_role('pg_monitor', 'member')")
     assert not await session.fetchval("select usesuper from pg_user where usename = current_user")
     await session.close()
