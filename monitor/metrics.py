@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
@@ -13,7 +13,10 @@ Table = tuple[str, str, tuple[str, ...], Callable[[], Iterable[Row]]]
 
 
 class Live(Collector):
-    """Gauges that are read off the board at each scrape, so that none can go stale."""
+    """
+    Gauges that are read off the board at each scrape, so that none can go stale; a name
+    in ``_total`` is a counter.
+    """
 
     def __init__(self) -> None:
         self.tables: list[Table] = []
@@ -27,15 +30,23 @@ class Live(Collector):
     def describe(self) -> Iterator[Metric]:
         """Names only: the rows need a running daemon."""
         for name, text, labels, _ in self.tables:
-            yield GaugeMetricFamily(name, text, labels=labels)
+            yield _family(name, text, labels)
 
     def collect(self) -> Iterator[Metric]:
         """Every family with its rows of this moment."""
         for name, text, labels, rows in self.tables:
-            family = GaugeMetricFamily(name, text, labels=labels)
+            family = _family(name, text, labels)
             for values, number in rows():
                 family.add_metric(values, number)
             yield family
+
+
+def _family(
+    name: str, text: str, labels: tuple[str, ...]
+) -> GaugeMetricFamily | CounterMetricFamily:
+    if name.endswith("_total"):
+        return CounterMetricFamily(name.removesuffix("_total"), text, labels=labels)
+    return GaugeMetricFamily(name, text, labels=labels)
 
 
 class Vitals:
@@ -62,8 +73,6 @@ class Vitals:
         )
         self.rule_errors = counter(
             "zhiban_rule_errors", "Evaluations of a rule that failed", "rule"
-        )
-            "zhiban_missed_beats", "Visits skipped: the one before ran long"
         )
         self.rows_refused = counter(
             "zhiban_rows_refused", "Readings over a target's bounds", "target"
