@@ -50,7 +50,7 @@ PLAN = Plan(
 )
 
 
-def target(name, title, role="server", system="", level=2, address="10.1.3.7:9100", kind="tcp"):
+def target(name, title, role, system="", level=2, *, address="10.1.3.7:9100", kind="tcp"):
     labels = {"role": role} | ({"system": system} if system else {})
     return Target(name, title, kind, address, 5 * SECOND, 2 * SECOND, level, labels)
 
@@ -66,7 +66,7 @@ TARGETS = {
         target("his-db", "HIS数据库", "database", "his", 1, kind="postgresql"),
         target("his-web-1", "HIS应用1", "web", "his", 1, kind="http"),
         target("his-web-2", "HIS应用2", "web", "his", 1, kind="http"),
-        target("emr-web", "电子病历应用", "web", "emr", 1, "http://emr:secret@10.1.3.9/"),
+        target("emr-web", "电子病历应用", "web", "emr", 1, address="http://emr:secret@10.1.3.9/"),
         target("emr-node", "电子病历服务器", "server", "emr"),
         target("lis-web", "检验应用", "web", "lis"),
         target("lis-node", "检验服务器", "server", "lis"),

@@ -8,7 +8,7 @@ answers. Times are RFC 3339 in UTC; names are the model's own words.
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 TEXT_MOST = 500  # characters of a note: what the lifecycle keeps of one, so that none is cut
 
@@ -17,8 +17,10 @@ def _rfc3339(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _clean(text: str) -> str:
+def _clean(text: object) -> object:
     """Keep line feeds, drop what could forge a log line or hide text (controls, bidi)."""
+    if not isinstance(text, str):
+        return text
     kept = (c for c in text if c == "\n" or (c.isprintable() and c not in _HIDING))
     return "".join(kept).strip()
 
@@ -32,7 +34,9 @@ Time = Annotated[
         _rfc3339, return_type=Annotated[str, Field(json_schema_extra={"format": "date-time"})]
     ),
 ]
-Text = Annotated[str, AfterValidator(_clean), Field(max_length=TEXT_MOST)]
+# Cleaned before it is measured: a note of nothing but controls is empty.
+Text = Annotated[str, Field(max_length=TEXT_MOST), BeforeValidator(_clean)]
+SomeText = Annotated[str, Field(min_length=1, max_length=TEXT_MOST), BeforeValidator(_clean)]
 By = Annotated[str, Field(min_length=1, max_length=64, description="a person's name")]
 
 
@@ -55,7 +59,7 @@ class NoteIn(_In):
     """A line for the timeline; also what closing needs: how it ended."""
 
     by: By
-    text: Annotated[Text, Field(min_length=1)]
+    text: SomeText
 
 
 class ReloadIn(_In):
