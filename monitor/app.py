@@ -48,12 +48,6 @@ def law_of(site: Site) -> Law:
     )
 
 
-def labels_of(target: Target) -> LabelPairs:
-    """The labels that every series of the target carries."""
-    own = {"instance": target.name, "job": target.kind, "level": str(target.level)}
-    return tuple(sorted({**target.labels, **own, "title": target.title}.items()))
-
-
 class Daemon:
     """One configuration's daemon, from start to SIGTERM."""
 
@@ -156,7 +150,7 @@ class Daemon:
             return  # a visit that was under way when its target left the configuration
         cached = self.labels.get(target.name)
         if cached is None or cached[0] is not target:
-            cached = self.labels[target.name] = (target, labels_of(target))
+            cached = self.labels[target.name] = (target, tuple(sorted(target.carried().items())))
         known = {} if isinstance(metrics, Open) else metrics
         refused = self.series.put(target.name, cached[1], known, readings)
         if refused:

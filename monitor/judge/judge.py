@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Protocol
 
 from monitor.alerting.machine import Context, Turn, alerts_series, turn
@@ -74,6 +75,11 @@ class Law:
     def targets(self) -> Mapping[str, Target]:
         """The targets by name."""
         return self.book.topology.targets
+
+    @cached_property
+    def labels(self) -> Mapping[str, Mapping[str, str]]:
+        """What each target's series carry."""
+        return {name: target.carried() for name, target in self.targets.items()}
 
 
 class Judge:
@@ -233,6 +239,7 @@ class Judge:
             known=frozenset((*self.law.targets, *self.law.book.topology.systems, SELF)),
             grid=self.slots.grid,
             last_run=self.last_run,
+            labels=self.law.labels,
         )
 
     def _polled(self) -> bool:

@@ -24,6 +24,11 @@ class Target:
     depends_on: Needs = ()
     options: object = None  # an instance of the probe's Options
 
+    def carried(self) -> dict[str, str]:
+        """The labels that every series of the target carries."""
+        own = {"instance": self.name, "job": self.kind, "level": str(self.level)}
+        return {**self.labels, **own, "title": self.title}
+
 
 @dataclass(frozen=True, slots=True)
 class System:
