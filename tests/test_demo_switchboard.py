@@ -1,14 +1,11 @@
 """The switchboard page, the phones behind it, and who may press its buttons."""
 
-import asyncio
-import contextlib
 import json
 
 import aiohttp
 import pytest
-from aiohttp import web
+from demo_parts import FakeChild, FakeDatabase, switchboard
 
-from monitor.demo import page
 from monitor.demo.edge import HOST
 from monitor.demo.hospital import Hospital
 from monitor.demo.network import Break, Device
@@ -35,40 +32,6 @@ NOTICE = {
 }
 
 
-class FakeDatabase:
-    """Answers a PostgreSQL SSLRequest with N, and really stops listening."""
-
-    def __init__(self):
-        self.address = (HOST, 0)
-        self._server = None
-
-    async def start(self):
-        self._server = await asyncio.start_server(self._talk, HOST, 0)
-        self.address = self._server.sockets[0].getsockname()[:2]
-
-    async def crash(self):
-        self._server.close()
-
-    async def stop(self):
-        self._server.close()
-
-    async def _talk(self, reader, writer):
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await reader.readexactly(8)
-            writer.write(b"N")
-            await writer.drain()
-        writer.close()
-
-
-class FakeChild:
-    """A daemon that is down until somebody starts it."""
-
-    down = True
-
-    async def start(self):
-        self.down = False
-
-
 @pytest.fixture
 async def hospital(clock):
     built = Hospital(DEVICES, FakeDatabase(), clock)
@@ -80,22 +43,14 @@ async def hospital(clock):
 @pytest.fixture
 async def board(hospital, clock, tmp_path):
     """A session whose base is the page's own address, on a real socket."""
-    child = FakeChild()
-    daemon = page.Daemon(
-        "http://127.0.0.1:8600/", lambda: "值班程序已退出", lambda: child.down, child.start
-    )
-    phones = Phones(tmp_path / "phone.jsonl")
-    people = (("张伟", "13800000001", "值班"), ("王芳", "13800000002", "主任"))
-    app = page.application(page.Desk(hospital, phones, people, daemon, clock))
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, HOST, 0).start()
-    port = runner.addresses[0][1]
-    async with aiohttp.ClientSession(f"http://{HOST}:{port}") as session:
+    child, phones = FakeChild(), Phones(tmp_path / "phone.jsonl")
+    async with (
+        switchboard(hospital, phones, child, clock) as url,
+        aiohttp.ClientSession(url) as session,
+    ):
         session.phones = phones
         session.child = child
         yield session
-    await runner.cleanup()
 
 
 async def conditions(board):
