@@ -1,0 +1,1 @@
+"""Telling people: the words, the outbox, the channels."""
