@@ -31,6 +31,7 @@ from monitor.promql.evidence import has_evidence
 from monitor.promql.storage import Storage
 
 OWN = "zhiban"  # the instance of the daemon's own series: always in the configuration
+MISSED = 4  # intervals without an evaluation: no lateness any more (Prometheus' EndsAt has 4)
 Why = Literal["resolved", "withdrawn", "dropped"]
 Rows = tuple[tuple[LabelPairs, float], ...]
 
@@ -221,11 +222,7 @@ class _Turn:
     ) -> Alert:
         """Return the alert after an evaluation that returned it."""
         group, labels, sample = new
-        step = timedelta(seconds=interval(group, self.context.grid))
-        active_at = was.active_at if was else self.now
-        if was and was.state is AlertState.PENDING:
-            # Only judged time counts towards `for`: not the time the daemon was down.
-            active_at += max(timedelta(0), self.now - was.last_true_at - step)
+        active_at = was.active_at + self._gap(group, was) if was else self.now
         fired_at = was.fired_at if was else None
         if fired_at is None and self.now - active_at >= timedelta(seconds=rule.hold):
             fired_at = self.now
@@ -241,6 +238,19 @@ class _Turn:
             last_true_at=self.now,
             own_labels=sample.own_labels,
         )
+
+    def _gap(self, group: Group, was: Alert) -> timedelta:
+        """
+        Return how long nothing was judged, less one interval: it does not count towards `for`.
+
+        A skipped beat or two is none: time goes on while the daemon is merely late.
+        """
+        gap = self.now - was.last_true_at
+        step = timedelta(seconds=interval(group, self.context.grid))
+        before = was.last_true_at.timestamp() < (self.context.filled_since or 0.0)
+        if was.state is AlertState.PENDING and (before or gap > MISSED * step):
+            return max(timedelta(0), gap - step)
+        return timedelta(0)
 
     def _not_true(self, rule: AlertRule, alert: Alert) -> Alert | None:
         """Return the alert after an evaluation that did not return it; None when it ended."""

@@ -1,0 +1,140 @@
+"""The rules we ship: complete, in the words of the plan, and each with its cases."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from shared import ROOT
+
+from monitor.alerting import files, machine, ruletest, testfile, thresholds
+from monitor.alerting.samples import Samples
+from monitor.model.alert import AlertState
+from monitor.promql import reach
+
+RULE_FILES = sorted((ROOT / "rules").glob("*.yml"))
+TEST_FILES = sorted((ROOT / "rules" / "tests").glob("*.yml"))
+RULES = files.load(RULE_FILES)
+ALERTS = [(g, r) for g, r in RULES.alerts()]
+IDS = [f"{r.name}-{r.static['fault_class']}" for _, r in ALERTS]
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def read(path):
+    reader = testfile.Reader(path)
+    said = reader.read()
+    assert reader.yaml.problems == []
+    return said
+
+
+CASES = {path: read(path) for path in TEST_FILES}
+
+
+def test_every_theme_has_its_test_file():
+    """
+    A rule file without a test file of its name fails the suite.
+    """
+    assert [p.name for p in TEST_FILES] == [p.name for p in RULE_FILES]
+    assert len(ALERTS) >= 12
+    for path, said in CASES.items():
+        assert said.rule_files == (path.parent.parent / path.name,) or [
+            p.resolve() for p in said.rule_files
+        ] == [(ROOT / "rules" / path.name).resolve()]
+
+
+@pytest.mark.parametrize(("group", "rule"), ALERTS, ids=IDS)
+def test_every_alert_fires_and_is_silent_somewhere(group, rule):
+    """
+    Each shipped alert has at least one case in which it fires, and one in which it does not.
+    """
+    tests = [t for said in CASES.values() for c in said.cases for t in c.alerts]
+    mine = [t for t in tests if t.alertname == rule.name]
+    assert any(rule.owns(e.labels) for t in mine for e in t.expected), "no firing case"
+    assert any(not t.expected for t in mine), "no silent case"
+
+
+@pytest.mark.parametrize("path", TEST_FILES, ids=[p.stem for p in TEST_FILES])
+def test_the_cases_pass(path):
+    """
+    Our own runner says so; promtool says it in tests/integration.
+    """
+    assert [str(f) for f in ruletest.run([path])] == []
+
+
+@pytest.mark.parametrize(("group", "rule"), ALERTS, ids=IDS)
+def test_texts(group, rule):
+    """
+    What people read is there, Chinese, short enough, and says no word we do not say.
+    """
+    texts = {name: t.source for name, t in rule.annotations.items()}
+    assert set(texts) == {"what", "summary", "next_step"}
+    assert 2 <= len(texts["what"]) <= 8
+    assert all(CHINESE.search(text) for text in texts.values())
+    assert texts["summary"].endswith("。")
+    for unsaid in ("升级", "接警", "静默", "维护窗口", "根因", "读数", "样本", "序列"):
+        assert not any(unsaid in text for text in texts.values())
+
+
+@pytest.mark.parametrize(("group", "rule"), ALERTS, ids=IDS)
+def test_class_and_severity_stand_in_the_rule(group, rule):
+    """
+    No shipped rule leans on defaults, and a class-1 cause is never merely for information.
+    """
+    assert rule.static["fault_class"] in thresholds.OURS["fault_class"]
+    assert (rule.static["fault_class"], rule.static["severity"]) != ("class1", "info")
+    assert group.name == group.file.rsplit("/", 1)[1].removesuffix(".yml")
+
+
+def test_every_limit_is_used_and_every_used_limit_is_there():
+    """
+    The table and the rules name the same limits.
+    """
+    table = {limit.name for limit in thresholds.load(ROOT / "rules/plan/thresholds.yml")}
+    used = {
+        m.value
+        for _, rule in ALERTS
+        for s in reach.selectors(rule.expr)
+        for m in s.matchers
+        if m.name == "name" and ("zhiban_threshold" in {x.value for x in s.matchers})
+    }
+    assert used == table
+
+
+# What a device of each role may say when it does not answer: one alert, never two.
+ROLES = {
+    "core-switch": "CoreSwitchDown",
+    "access-switch": "AccessSwitchDown",
+    "server": "ServerDown",
+    "web": "WebDown",
+    "database": "DatabaseDown",
+    "line-edge": "InsuranceEdgeDown",
+    "line-far": "InsuranceFarDown",
+    "terminal": "TerminalDown",
+    "ups": "UpsSilent",
+    "pacs": "TargetDown",
+    "": "TargetDown",
+}
+
+
+def firing(series, seconds):
+    """The alerts that fire after so many seconds of unchanging samples."""
+    samples, alerts = Samples(), {}
+    for at in range(0, seconds + 1, 15):
+        for name, labels, value in series:
+            pairs = {"__name__": name, **labels}
+            samples.put(tuple(sorted((k, v) for k, v in pairs.items() if v)), at, value)
+        context = machine.Context(0.0, polled=True, known=None, grid=15.0)
+        now = datetime.fromtimestamp(at, UTC)
+        alerts = machine.turn(RULES, samples.until(at), now, alerts, context).alerts
+    return [a.alertname for a in alerts.values() if a.state is AlertState.FIRING]
+
+
+@pytest.mark.parametrize("level", ["1", "2", "3"])
+@pytest.mark.parametrize(("role", "alertname"), ROLES.items(), ids=[r or "none" for r in ROLES])
+def test_one_failure_is_one_alert(role, alertname, level):
+    """
+    A target that does not answer is said by exactly one rule, whatever its role and level.
+    """
+    labels = {"instance": "x", "job": "tcp", "level": level, "title": "某设备", "role": role}
+    info = ("zhiban_probe_failure_info", {**labels, "reason": "timeout"}, 1.0)
+    assert firing([("probe_success", labels, 0.0), info], seconds=660) == [alertname]
+    assert firing([("probe_success", labels, 1.0)], seconds=60) == []
