@@ -115,6 +115,11 @@ REFUSED = {
     "by a bad name": ('sum by ("a b") (up)', "invalid label name 'a b'"),
     "all-empty matchers": ('{a=""}', "at least one non-empty matcher"),
     "a name twice": ('up{__name__="x"}', "must not be set twice"),
+    "too many steps": ("max_over_time(up[1d:1s])", "has 86400 steps; at most 11000"),
+    "too many steps, multiplied": (
+        "max_over_time(max_over_time(up[2h:1m])[2h:1m])",
+        "has 14400 steps",
+    ),
     "too long": ("+".join(["up"] * LONGEST), f"longer than {LONGEST} characters"),
     "too deep": ("(" * DEEPEST + "-" * DEEPEST + "up" + ")" * DEEPEST, "nested more than"),
 }

@@ -103,7 +103,8 @@ def vectors(node: Binary, left: Rows, right: Rows) -> Rows:
     else:
         kept = zip(met.many[holds].tolist(), met.one[holds].tolist(), strict=True)
         labels = [result(many_labels[m], one_labels[o]) for m, o in kept]
-    return Rows(unique(labels), values[holds])
+    nameless = (node.op in ARITHMETIC or node.bool) and NAME not in node.matching.include
+    return Rows(unique(labels), values[holds], one_name=nameless)
 
 
 def _meet(matching: Matching, many: Sequence[LabelPairs], one: Sequence[LabelPairs]) -> Pairs:

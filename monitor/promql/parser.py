@@ -12,7 +12,7 @@ from typing import Any
 
 import promql_parser as wheel
 
-from monitor.promql import ast
+from monitor.promql import ast, subquery
 from monitor.promql.aggregation import AGGREGATIONS
 from monitor.promql.errors import PromqlError
 from monitor.promql.functions import FUNCTIONS
@@ -130,7 +130,9 @@ def _range(node: Any, depth: int) -> ast.Expr:
 def _subquery(node: Any, depth: int) -> ast.Expr:
     step = _seconds(node.step) if node.step is not None else None
     inner = _convert(node.expr, depth)
-    return ast.Subquery(inner, _seconds(node.range), step, _seconds(node.offset), _at(node))
+    made = ast.Subquery(inner, _seconds(node.range), step, _seconds(node.offset), _at(node))
+    subquery.check(made)
+    return made
 
 
 def _call(node: Any, depth: int) -> ast.Expr:

@@ -10,14 +10,26 @@ from collections.abc import Callable
 import numpy as np
 
 from monitor.model.reading import LabelPairs
-from monitor.promql.ast import Subquery
+from monitor.promql.ast import Expr, Subquery, children
 from monitor.promql.errors import PromqlError
 from monitor.promql.rows import Rows, Windows
 from monitor.promql.selecting import anchor, milliseconds, pack
 from monitor.promql.storage import NO_SAMPLE, Floats, Selection
 
 DEFAULT_STEP = 60.0  # seconds: Prometheus' default evaluation interval
-MOST_STEPS = 11_000  # Prometheus' limit of points per series in its HTTP API
+MOST_STEPS = 11_000  # as many as Prometheus' HTTP API gives points per series
+
+
+def check(node: Subquery) -> None:
+    """Raises PromqlError where nested subqueries multiply to too many evaluations."""
+    count = _evaluations(node)
+    if count > MOST_STEPS:
+        raise PromqlError(f"the subquery has {count:.0f} steps; at most {MOST_STEPS} are evaluated")
+
+
+def _evaluations(node: Expr) -> float:
+    below = max((_evaluations(child) for child in children(node)), default=1.0)
+    return below * node.range / (node.step or DEFAULT_STEP) if isinstance(node, Subquery) else below
 
 
 def steps(node: Subquery, now: float) -> Floats:
@@ -25,8 +37,6 @@ def steps(node: Subquery, now: float) -> Floats:
     step, end = node.step or DEFAULT_STEP, anchor(node, now)
     first = math.floor(milliseconds(end - node.range) / step) + 1
     count = math.floor(end / step) - first + 1
-    if count > MOST_STEPS:
-        raise PromqlError(f"the subquery has {count} steps; at most {MOST_STEPS} are evaluated")
     return np.array([milliseconds((first + i) * step) for i in range(max(0, count))])
 
 
