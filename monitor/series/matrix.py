@@ -46,6 +46,7 @@ class Matrix:
         self._starts: list[int] = []  # first row of each block
         self._capacity = 0
         self._seen = np.empty(0, np.int64)  # by row: last slot with a sample or a marker
+        self._open = np.empty(0, np.bool_)  # by row: the newest slot holds a sample of it
         self._used = 0  # rows ever handed out; pages above it are untouched
         self._free: list[int] = []  # heap, so that low rows fill up first
         self._lock = Lock()
@@ -65,9 +66,9 @@ class Matrix:
         return row
 
     def end(self, rows: Rows) -> None:
-        """These series are over: a staleness marker is due, where a snapshot saw them."""
+        """These series are over: a staleness marker is due, where the newest slot has them."""
         live = rows[has_sample(self.current[rows])]
-        self.current[live] = np.where(self._seen[live] == NEVER, NO_SAMPLE, STALE)
+        self.current[live] = np.where(self._open[live], STALE, NO_SAMPLE)
 
     def end_row(self, row: int) -> None:
         """``end`` for one row."""
@@ -88,7 +89,7 @@ class Matrix:
             block[: len(part), column] = part
         held = current.view(np.uint64) != NO_SAMPLE_BITS
         self._seen[: self._used][held] = number
-        current[is_stale(current)] = NO_SAMPLE
+        self._close(current)
         return self._reclaim(~held & (self._seen[: self._used] < oldest))
 
     def open_slot(self, number: int, oldest: int) -> list[str]:
@@ -109,7 +110,7 @@ class Matrix:
             cells = block[: len(part), column]
             np.copyto(cells, part, where=part.view(np.uint64) != NO_SAMPLE_BITS)
         self._seen[: self._used][current.view(np.uint64) != NO_SAMPLE_BITS] = number
-        current[is_stale(current)] = NO_SAMPLE
+        self._close(current)
 
     def mark_dead_again(self) -> None:
         """Slots were taken back with their markers, so every dead row owes one again."""
@@ -136,6 +137,11 @@ class Matrix:
         filled = (values.view(np.uint64) != NO_SAMPLE_BITS).any(axis=1)
         return (rows, values) if filled.all() else (rows[filled], values[filled])
 
+    def _close(self, current: Floats) -> None:
+        """What has been written is written: markers are no longer due."""
+        current[is_stale(current)] = NO_SAMPLE
+        self._open[: self._used] = has_sample(current)
+
     def _grow(self) -> int:
         row = self._used
         if row == self._capacity:
@@ -147,6 +153,7 @@ class Matrix:
                 more = max(size, len(self.current))
                 self.current = np.append(self.current, np.full(more, NO_SAMPLE))
                 self._seen = np.append(self._seen, np.full(more, FREE))
+                self._open = np.append(self._open, np.zeros(more, np.bool_))
         if row == len(self.labels):
             self.labels.append(())
             self.owners.append("")
