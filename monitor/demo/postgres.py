@@ -226,7 +226,8 @@ class Cluster:
 
     async def crash(self) -> None:
         """Stop it as a power cut would: connections die, the next start recovers."""
-        await self._halt("immediate")
+        if not await self._halt("immediate"):
+            raise PostgresError(f"PostgreSQL does not stop; its log is {self._log}")
 
     async def stop(self) -> None:
         """Stop it properly, and if it will not, at once."""

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,10 @@ CONSOLE_PORT = 8600
 SWITCHBOARD_PORT = 8601
 FIRST_ANSWER_SECONDS = 60.0
 _HEAD_START = 1.0  # seconds the daemon has to end before its hospital goes
+
+
+Launch = Callable[[], Awaitable[int]]
+"""Start the daemon unless it runs, and write down its pid."""
 
 
 class DemoError(Exception):
@@ -81,49 +85,47 @@ async def _start(options: Options, clock: Clock, stack: contextlib.AsyncExitStac
     state = state_folder(options.state)
     _lock(state, stack)
     console_port = _console_port(options.port)
+    say(f"starting a PostgreSQL, {len(DEVICES)} devices and the daemon ...")
     if pid := await end_leftover(state):
         say(f"ended the daemon that an earlier demo left behind (pid {pid})")
 
+    child = Child(state, lambda how: _gone(how, options.program), options.daemon)
     cluster = postgres.Cluster(state, postgres.find())
     await cluster.prepare()
     hospital = Hospital(DEVICES, cluster, clock)
-    child = Child(state, lambda how: _gone(how, options.program), options.daemon)
     stack.push_async_callback(_end, child, hospital)
     await hospital.start()
-
     phones = Phones(state / "phone.jsonl")
     console = f"http://{HOST}:{console_port}/"
-    daemon = page.Daemon(console, child.standing, lambda: not child.is_running, child.start)
-    people = tuple((name, phone, ROLE_TITLES[role]) for name, phone, role in PEOPLE)
-    switchboard = await _open(page.Desk(hospital, phones, people, daemon, clock), stack)
 
-    site = siteconfig.Site(
-        state,
-        hospital.ports,
-        console_port,
-        f"{switchboard}phone",
-        cluster.password_file,
-        options.speed,
-    )
+    async def launch() -> int:
+        pid = await child.start()
+        control.announce(Note(str(control.path), os.getpid(), pid, console, board, str(state)))
+        return pid
+
+    control = Control(state, Acts(hospital, phones, child, launch).do)
+    daemon = page.Daemon(console, child.standing, lambda: not child.is_running, launch)
+    people = tuple((name, phone, ROLE_TITLES[role]) for name, phone, role in PEOPLE)
+    board = await _open(page.Desk(hospital, phones, people, daemon, clock), stack)
+
+    secret, url = cluster.password_file, f"{board}phone"
+    site = siteconfig.Site(state, hospital.ports, console_port, url, secret, options.speed)
     siteconfig.write(site, DEVICES)
-    control = Control(state, Acts(hospital, phones, child).do)
     stack.push_async_callback(control.close)
     await control.open()
-    daemon_pid = await child.start()
-    control.announce(
-        Note(str(control.path), os.getpid(), daemon_pid, console, switchboard, str(state))
-    )
+    await launch()
     await child.answers(console, clock, within=FIRST_ANSWER_SECONDS)
-    _greet(options, site, child, switchboard)
+    _greet(options, site, child, board)
 
 
 class Acts:
     """What may be asked over the control socket."""
 
-    def __init__(self, hospital: Hospital, phones: Phones, child: Child) -> None:
+    def __init__(self, hospital: Hospital, phones: Phones, child: Child, launch: Launch) -> None:
         self._hospital = hospital
         self._phones = phones
         self._child = child
+        self._launch = launch
 
     async def do(self, act: str, words: Mapping[str, str]) -> Answer:
         """Do one thing. Raises RefusedError."""
@@ -138,7 +140,7 @@ class Acts:
             case "restart-daemon":
                 if self._up:
                     return {"text": f"the daemon runs already, pid {self._child.pid}"}
-                return {"text": f"the daemon is started, pid {await self._child.start()}"}
+                return {"text": f"the daemon is started, pid {await self._launch()}"}
             case _:
                 raise RefusedError(f"the demo knows no {act!r}")
 

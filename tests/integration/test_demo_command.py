@@ -159,7 +159,8 @@ def test_a_whole_evening(start, kept):
     code, said = demo.ask("restart-daemon")
     assert code == 0
     again = int(said.split("pid ")[1])
-    assert psutil.pid_exists(again)
+    assert runs(again)
+    assert json.loads((state / "demo.json").read_text())["daemon_pid"] == again
     assert "runs already" in demo.ask("restart-daemon")[1]
 
     postmaster = int((state / "postgres/data/postmaster.pid").read_text().split()[0])
