@@ -6,7 +6,9 @@ what the other side says is cleaned of them before anybody sees it.
 """
 
 import asyncio
+import errno
 import json
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,11 @@ _LONGEST_PEACE = 600.0  # seconds of Retry-After that are believed
 _SECRET = 4  # shorter values are not worth hiding and would hide half the text
 _PERMANENT = frozenset({400, 401, 403, 404, 405, 410, 413, 415, 422})
 _BUSY = frozenset({429, 503})  # the two that carry Retry-After (RFC 9110 10.2.3, RFC 6585 4)
+_UNREACHED = {
+    errno.ECONNREFUSED: "对方拒绝连接",
+    errno.EHOSTUNREACH: "主机不可达",
+    errno.ENETUNREACH: "网络不可达",
+}
 _OK = range(200, 300)
 _REDIRECT = range(300, 400)
 
@@ -108,7 +115,9 @@ def _reason(error: Exception) -> str:
         case aiohttp.ClientConnectorDNSError():
             return "域名解析失败"
         case aiohttp.ClientConnectorError():
-            return f"连不上：{error.os_error.strerror or type(error.os_error).__name__}"
+            # By number: the text of the error names the address.
+            number = error.os_error.errno or 0
+            return f"连不上：{_UNREACHED.get(number) or os.strerror(number)}"
         case _:
             return f"连接中断（{type(error).__name__}）"
 
