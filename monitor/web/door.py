@@ -13,6 +13,7 @@ that has waited longest without a request gives way, so that drips cannot shut p
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 HEAD_SECONDS = 10.0  # for a whole request head, and for the body after it
 BUSY_SECONDS = 60.0  # from a complete head to the next one: handler, slow reader, idle time
@@ -30,8 +31,8 @@ class Connection(asyncio.Protocol):
         self._answered = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # the loop's contract for TCP
-        self._transport = transport
+        # TCP always has both ways; uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         self._inner.connection_made(transport)
         self._arm(self._door.head_seconds)
         self._door.enter(self)
