@@ -6,12 +6,14 @@ A probe keeps no state, reads no clock and opens no socket but through its ``Io`
 
 from collections.abc import Mapping
 
-from exporters import http, icmp, tcp
+from exporters import http, icmp, postgresql, scrape, tcp
 from monitor.probe import Probe
 
 PROBES: Mapping[str, Probe] = {
     "http": http.PROBE,
     "icmp": icmp.PROBE,
+    "postgresql": postgresql.PROBE,
+    "scrape": scrape.PROBE,
     "tcp": tcp.PROBE,
 }
 """Probe kind, as ``kind:`` in the inventory and as the label ``job``, to probe."""

@@ -15,7 +15,8 @@ import aiohttp
 from aiohttp import hdrs, http_exceptions
 from yarl import URL
 
-from monitor.polling import faults, tls
+from monitor import faults
+from monitor.polling import tls
 from monitor.polling.dns import Names
 from monitor.polling.inflate import Body
 from monitor.polling.session import CHUNK, MAX_FIELD, Answer, Marks, Visitor, phases

@@ -9,7 +9,8 @@ import asyncio
 import ssl
 from collections.abc import Callable, Sequence
 
-from monitor.polling import faults, tls
+from monitor import faults
+from monitor.polling import tls
 from monitor.probe import Certificate, ProbeError
 
 CHUNK = 1 << 16

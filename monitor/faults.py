@@ -1,4 +1,4 @@
-"""What the world's errors mean in the words of ``monitor.probe.REASONS``. Pure."""
+"""What the system's and TLS' errors mean in the words of ``monitor.probe.REASONS``. Pure."""
 
 import errno
 import ssl
