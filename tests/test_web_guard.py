@@ -56,11 +56,17 @@ HOSTS = {
 
 
 @pytest.mark.parametrize(("host", "status"), HOSTS.values(), ids=HOSTS)
-@pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/incidents", "/static/console.css"])
+@pytest.mark.parametrize("path", ["/", "/api/v1/incidents"])
 async def test_host(client, host, status, path):
     async with client.get(path, headers={"Host": host}) as answer:
         assert answer.status == status
         assert "4127" not in await answer.text() or status == 200
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/readyz", "/static/console.css", "/nothing"])
+async def test_no_path_is_open_to_a_foreign_name(client, path):
+    async with client.get(path, headers={"Host": "evil.example"}) as answer:
+        assert answer.status == 421
 
 
 async def test_two_hosts_are_refused(web):
@@ -86,6 +92,7 @@ ORIGINS = {
     "another site": (ACK, JSON | {"Origin": "http://evil.example"}, 403),
     "another port of this machine": (ACK, JSON | {"Origin": "http://127.0.0.1:1"}, 403),
     "a sandboxed frame": (ACK, JSON | {"Origin": "null"}, 403),
+    "an Origin that cannot be parsed": (ACK, JSON | {"Origin": "http://[evil"}, 403),
     "an extension": (ACK, JSON | {"Origin": "file://{host}"}, 403),
     "our name as a user": (ACK, JSON | {"Origin": "http://{host}@evil.example"}, 403),
     "cross-site without Origin": (ACK, JSON | {"Sec-Fetch-Site": "cross-site"}, 403),

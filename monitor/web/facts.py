@@ -4,11 +4,11 @@ What pages and API both say about a board: is it up, since when, what is due nex
 Pure: no I/O and no clock. A target that was not visited lately is unknown, never up.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
-from urllib.parse import urlsplit
 
 from monitor.model.board import Board
 from monitor.model.incident import ClockState, Incident, State, StepClock
@@ -16,6 +16,7 @@ from monitor.model.target import Needs, System, Target, Visit
 
 Condition = Literal["up", "down", "unknown"]
 MISSED = 3  # beats without a visit after which a target's state is not known any more
+_USER = re.compile(r"^([A-Za-z][\w+.-]*://)?[^/?#]*@")  # RFC 3986 3.2.1, up to the last @
 LIVE = (State.OPEN, State.WATCHING)
 _ALL_DONE = (State.RECOVERED, State.CLOSED)
 
@@ -90,9 +91,4 @@ def is_stale(board: Board, now: datetime) -> bool:
 
 def shown_address(address: str) -> str:
     """Leave out user information: a password in an address is nobody's to read."""
-    if "@" not in address:
-        return address
-    if "://" not in address:
-        return address.rpartition("@")[2]
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return _USER.sub(r"\1", address)

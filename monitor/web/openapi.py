@@ -6,6 +6,7 @@ and finds every one of them here.
 """
 
 import re
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -23,8 +24,9 @@ PLAIN = {
 }
 
 
+@cache
 def document(version: str) -> dict[str, Any]:
-    """Make the whole document."""
+    """Make the whole document; the same for the whole process, not to be changed."""
     models = _models()
     _, schemas = models_json_schema(
         [(model, "serialization" if gives else "validation") for model, gives in models],

@@ -8,6 +8,7 @@ redirect. With htmx the part called *live* is fetched anew and merged into the p
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import quote, unquote
 
 from aiohttp import hdrs, web
@@ -41,21 +42,28 @@ class Said:
     bad: bool = False
 
 
+@cache
+def _environment() -> Environment:
+    """Compile templates once a process: they come with the program and never change."""
+    environment = Environment(
+        loader=PackageLoader("monitor.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    digests = {name: static.digest for name, static in statics.index().items()}
+    environment.globals["static"] = lambda name: f"/static/{name}?v={digests[name]}"
+    return environment
+
+
 class Pages:
     """Renders pages of one desk."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._environment = Environment(
-            loader=PackageLoader("monitor.web"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        digests = {name: static.digest for name, static in statics.index().items()}
-        self._environment.globals["static"] = lambda name: f"/static/{name}?v={digests[name]}"
+        self._environment = _environment()
 
     async def console(self, request: web.Request, said: Said | None = None) -> web.Response:
         """``/``: what is wrong now."""

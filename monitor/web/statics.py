@@ -6,6 +6,7 @@ An index of names, not a path join: what is not in the index does not exist.
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
 from aiohttp import hdrs, web
@@ -28,6 +29,7 @@ class Static:
     digest: str
 
 
+@cache
 def index() -> dict[str, Static]:
     """Read every file of the folder ``static``."""
     found = {}

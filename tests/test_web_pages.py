@@ -1,0 +1,390 @@
+"""The console as people and browsers without a script get it."""
+
+import html.parser
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import aiohttp
+import pytest
+import web_desk
+from fakes import FakeClock
+from web_desk import BEGAN, NOW, RECOVERED, WATCHED, House, incident, notice
+
+from monitor.model.act import Act, ActKind
+from monitor.model.incident import Event, Root, RootKind
+from monitor.model.target import Visit
+from monitor.store.errors import StoreError
+from monitor.web.server import Web
+
+VOID = {"meta", "link", "input", "br", "img"}
+
+
+class Markup(html.parser.HTMLParser):
+    """A page as a strict reader sees it: balanced, each id once, its elements."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.open, self.words = [], [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+        ids = [a["id"] for _, a in self.elements if "id" in a]
+        assert len(ids) == len(set(ids))
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+    def all(self, tag, **wanted):
+        return [
+            a
+            for t, a in self.elements
+            if t == tag and all(a.get(k.rstrip("_")) == v for k, v in wanted.items())
+        ]
+
+
+@pytest.fixture
+def house():
+    return House(FakeClock(NOW))
+
+
+@pytest.fixture
+async def client(house):
+    server = Web(house.desk(), "127.0.0.1", 0)
+    await server.start()
+    origin = f"http://127.0.0.1:{server.port}"
+    jar = aiohttp.CookieJar(unsafe=True)  # "unsafe" is aiohttp's word for plain addresses
+    async with aiohttp.ClientSession(origin, headers={"Origin": origin}, cookie_jar=jar) as session:
+        yield session
+    await server.stop()
+
+
+async def page(client, path="/", status=200, **headers):
+    async with client.get(path, headers=headers) as answer:
+        assert answer.status == status
+        assert answer.content_type == "text/html"
+        return Markup(await answer.text())
+
+
+async def test_the_card_says_what_is_needed_at_three_in_the_morning(client):
+    got = await page(client)
+    for words in (
+        "值班员 张伟",
+        "拟一类故障",
+        "#4127",
+        "3号楼接入交换机失联",
+        "紧急事件",
+        "影响范围：局部",
+        "距30分钟 17:26",
+        "已中断 12:34",
+        "起 03:10:00",
+        "未接报",
+        "影响 3 个系统：电子病历、检验(LIS)、体检",
+        "不通的监控对象 6 个",
+        "接报 #4127",
+        "03:40:00 满30分钟",
+    ):
+        assert words in got.text
+    assert {"data-until": "2026-10-01T19:40:00.000Z"} in got.all("time")
+    assert {"data-since": "2026-10-01T19:10:00.000Z"} in got.all("time")
+
+
+async def test_worst_first_and_counted_by_class(client):
+    got = await page(client)
+    assert re.findall(r"#(41\d\d) (?:故障中|观察期|未消除)", got.text) == ["4127", "4126", "4128"]
+    assert "一类故障 1 二类故障 0 三类故障 0 其它故障 1 隐患 1" in got.text
+
+
+async def test_watching_is_never_called_recovered(client, house):
+    house.live = {6: WATCHED}
+    got = await page(client)
+    card = got.text.partition("医保中心端不通")[0]
+    assert "观察期" in card
+    assert "已恢复" not in card
+    assert "观察期还剩 06:50" in got.text
+    assert "尚未确认恢复" in got.text
+
+
+async def test_deliveries_are_told_in_the_channels_words(client):
+    text = (await page(client)).text
+    assert "王芳 上报主任 被拒绝，将重发" in text
+    assert "渠道应答：errcode 45009: api freq out of limit" in text
+    assert "张伟 首次通知 已送达" in text
+    assert "1 条通知还没有送到（王芳）" in text
+
+
+async def test_targets_stand_under_their_system_with_the_reason_in_chinese(client):
+    text = (await page(client)).text
+    assert re.search(r"检验\(LIS\) 不通 03:10:00 起 2 不通 检验\(LIS\) 检验应用 lis-web 不通", text)
+    assert "超时无应答" in text
+    assert re.search(r"核心交换机 1 正常 · 1 不通", text)
+    assert text.index("电子病历应用 emr-web") < text.index("接入交换机 2 正常")
+
+
+async def test_nothing_wrong_is_said_with_the_time_of_the_last_check(client, house):
+    house.live = {}
+    text = (await page(client)).text
+    assert "现在没有未恢复的故障" in text
+    assert "最近一次检查 03:22:32" in text
+    assert "监控数据已停止更新" not in text
+
+
+STALE = {
+    "two grids": (timedelta(seconds=30), False),
+    "three grids": (timedelta(seconds=45), False),
+    "over three grids": (timedelta(seconds=46), True),
+    "never": (None, True),
+}
+
+
+@pytest.mark.parametrize(("age", "stale"), STALE.values(), ids=STALE)
+async def test_old_data_is_never_passed_off_as_now(client, house, age, stale):
+    house.board_values["now"] = NOW - age if age else None
+    text = (await page(client)).text
+    assert ("监控数据已停止更新" in text) is stale
+    if age is None:
+        assert "启动后尚未完成第一次检查" in text
+
+
+async def test_a_quiet_page_over_old_data_does_not_claim_quiet(client, house):
+    house.live, house.board_values["now"] = {}, NOW - timedelta(minutes=9)
+    assert "但监控数据不是最新的，请看上方红条" in (await page(client)).text
+
+
+async def test_trouble_of_the_daemon_is_shown(client, house):
+    house.trouble = ("配置没有换上：zhiban.yml 有 2 处错误",)
+    assert "配置没有换上：zhiban.yml 有 2 处错误" in (await page(client)).text
+
+
+async def test_cards_stay_when_the_store_cannot_be_read(client, house):
+    house.store.broken = StoreError("io")
+    text = (await page(client)).text
+    assert "3号楼接入交换机失联" in text
+    assert "历史记录暂时读不出，当前故障不受影响" in text
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'-alert(1)-'",
+    "{{ 7*7 }}{% raw %}",
+    "</title><svg/onload=alert(1)>",
+    "]]><!--",
+    "javascript:alert(1)",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("path", ["/", "/incidents/7"])
+async def test_hostile_text_is_shown_as_text(client, house, text, path):
+    """From a title, a reason, a note, a notice or a provider, nothing becomes markup."""
+    bad = incident(root=Root(text, text, RootKind.RULE, text), impact=(text,), systems=(text,))
+    house.live = {7: replace(bad, parts=(replace(bad.parts[0], summary=text),))}
+    house.store.event_rows = [Event(7, BEGAN, text, text, text, text, text)]
+    house.store.notice_rows = [
+        notice(1, title=text, text=text, person=text, channel=text, last_error=text, attempts=1)
+    ]
+    house.board_values["visits"] = {
+        "lis-web": Visit("lis-web", NOW, NOW, up=False, reason=text, detail=text)
+    }
+    house.trouble = (text,)
+    got = await page(client, path, Cookie=f"zhiban_me={'%3Cscript%3E'}")
+    scripts = [a["src"].partition("?")[0] for a in got.all("script")]
+    assert scripts == ["/static/htmx.min.js", "/static/console.js"]
+    assert not got.all("img")
+    assert not got.all("svg")
+    for _, attributes in got.elements:
+        assert not [name for name in attributes if name.startswith(("on", "hx-on"))]
+        assert not (attributes.get("href") or "").startswith("javascript")
+        assert "style" not in attributes
+    assert re.sub(r"\s+", " ", text) in got.text
+
+
+async def test_no_inline_script_or_style_anywhere(client):
+    for path in ("/", "/incidents/7", "/incidents/5"):
+        got = await page(client, path)
+        assert all("src" in a for a in got.all("script"))
+        assert not got.all("style")
+
+
+async def send(client, path, fields, **headers):
+    async with client.post(path, data=fields, headers=headers, allow_redirects=False) as answer:
+        return answer.status, dict(answer.headers), await answer.text()
+
+
+async def test_a_form_without_a_script_answers_with_a_redirect(client, house):
+    status, headers, _ = await send(client, "/incidents/7/ack", {"by": "张伟"})
+    assert (status, headers["Location"]) == (303, "/")
+    status, headers, _ = await send(
+        client, "/incidents/7/note?on=page", {"by": "张伟", "text": "到场"}
+    )
+    assert (status, headers["Location"]) == (303, "/incidents/7")
+    assert house.acts == [Act(ActKind.ACK, 7, "张伟"), Act(ActKind.NOTE, 7, "张伟", "到场")]
+    got = await page(client)
+    assert "接报 张伟 03:22:34" in got.text
+    chosen = [a["value"] for a in got.all("option") if "selected" in a]
+    assert set(chosen) == {"张伟"}, "the browser remembers who it is"
+
+
+async def test_the_cookie_is_only_ours(client):
+    _, headers, _ = await send(client, "/incidents/7/ack", {"by": "张伟"})
+    cookie = headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+
+
+async def test_with_htmx_a_form_answers_with_the_page_merged(client):
+    status, _, text = await send(
+        client, "/incidents/7/ack", {"by": "张伟"}, **{"HX-Request": "true"}
+    )
+    assert status == 200
+    got = Markup(text)
+    assert got.all("div", id="live")
+    assert "hx-swap-oob" in got.all("p", id="said")[0]
+    assert "#4127 已接报" in got.text
+    assert not got.all("html")
+
+
+REFUSED = {
+    "nobody": ("/incidents/7/ack", {"by": ""}, "请先选择姓名"),
+    "a stranger": ("/incidents/7/ack", {"by": "赵六"}, "这个姓名不在人员名单里"),
+    "an empty note": ("/incidents/7/note", {"by": "张伟", "text": " "}, "请写一句话，最多500字"),
+    "answered already": ("/incidents/8/ack", {"by": "王芳"}, "#4128 已由张伟接报"),
+    "not recovered": (
+        "/incidents/7/close",
+        {"by": "王芳", "text": "好"},
+        "#4127 还没有恢复,不能关闭",
+    ),
+}
+
+
+@pytest.mark.parametrize(("path", "fields", "sentence"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("script", [True, False], ids=["htmx", "plain"])
+async def test_a_refused_form_says_why(client, house, path, fields, sentence, script):
+    headers = {"HX-Request": "true"} if script else {}
+    status, _, text = await send(client, path, fields, **headers)
+    assert status == (200 if script else 409)
+    got = Markup(text)
+    assert sentence in got.text
+    assert "said bad" in [a.get("class") for a in got.all("p")]
+    assert house.acts == []
+
+
+async def test_an_act_that_cannot_be_written_says_so(client, house):
+    house.fails = StoreError("full")
+    status, _, text = await send(client, "/incidents/7/ack", {"by": "张伟"})
+    assert status == 409
+    assert "没有写入" in text
+
+
+FORMS = {
+    "unknown field": ({"by": "张伟", "eta": "1"}, 400),
+    "twice": ([("by", "张伟"), ("by", "王芳")], 400),
+    "no such incident": ({"by": "张伟"}, 404),
+}
+
+
+@pytest.mark.parametrize(("fields", "status"), FORMS.values(), ids=FORMS)
+async def test_bad_forms(client, house, fields, status):
+    path = "/incidents/99/ack" if status == 404 else "/incidents/7/ack"
+    got, _, _ = await send(client, path, fields)
+    assert got == status
+    assert house.acts == []
+
+
+async def test_a_file_is_not_taken(client):
+    form = aiohttp.FormData({"by": "张伟"})
+    form.add_field("text", b"x", filename="x.txt")
+    status, _, _ = await send(client, "/incidents/7/note", form)
+    assert status == 415
+
+
+async def test_the_page_of_one_has_everything_for_paper(client):
+    text = (await page(client, "/incidents/7")).text
+    for words in (
+        "3号楼接入交换机失联，下联设备全部不通。",
+        "满6小时 09:10:00 未到",
+        "首次通知 03:10:10 已到 03:10:10",
+        "【拟一类】03:10 3号楼接入交换机失联",
+        "发现故障 3号楼接入交换机",
+        "影响范围变更 单点 → 局部",
+        "记录 已出发，预计三分钟到3号楼弱电间 张伟",
+        "值班员签字",
+    ):
+        assert words in text
+
+
+async def test_an_incident_that_is_over_is_found_in_the_store(client):
+    text = (await page(client, "/incidents/3")).text
+    assert "检验服务器磁盘将满" in text
+    assert "已关闭" in text
+    assert "王芳" in text
+    async with client.get("/incidents/99") as answer:
+        assert answer.status == 404
+
+
+async def test_a_storm_stays_readable(client, house):
+    """Two hundred incidents: the worst as cards, a hundred lines, the rest a number."""
+    house.live = {
+        n: incident(n, started_at=BEGAN + timedelta(seconds=n), impact=web_desk.CUT * 50)
+        for n in range(1, 201)
+    }
+    got = await page(client)
+    cards = [a for a in got.all("article") if a["class"].startswith("card")]
+    assert len(cards) == 20
+    assert "另有 180 起" in got.text
+    assert len([a for a in got.all("li") if a.get("id", "").startswith("rest-")]) == 100
+    assert "不通的监控对象 300 个" in got.text
+    assert "另有 200 个，未列出" in got.text
+
+
+async def test_many_targets_stay_readable(client, house):
+    site = web_desk.Site()
+    site.targets = {f"t{n}": web_desk.target(f"t{n}", f"终端{n}", "terminal") for n in range(300)}
+    site.systems = {}
+    house.site, house.live = site, {}
+    up = {n: Visit(n, NOW, NOW, up=n != "t299", reason="refused") for n in site.targets}
+    house.board_values |= {"visits": up, "systems_down": frozenset()}
+    got = await page(client)
+    assert "299 正常 · 1 不通" in got.text
+    assert "另有 260 正常，未列出" in got.text
+    assert "终端299 t299 不通" in got.text, "the broken one is listed"
+
+
+async def test_a_fragment_is_the_live_part_alone(client):
+    got = await page(client, **{"HX-Request": "true"})
+    assert got.elements[0][1]["id"] == "live"
+    assert not got.all("script")
+
+
+async def test_recovered_waits_for_a_person_to_close_it(client, house):
+    house.live = {5: RECOVERED}
+    got = await page(client)
+    assert "已恢复，待关闭" in got.text
+    assert "现在没有未恢复的故障" in got.text
+    assert [a["action"] for a in got.all("form") if "close" in a["action"]] == [
+        "/incidents/5/close"
+    ]
+
+
+async def test_statics_are_named_and_lasting(client):
+    got = await page(client)
+    for address in [a["src"] for a in got.all("script")] + [a["href"] for a in got.all("link")]:
+        async with client.get(address) as answer:
+            assert answer.status == 200
+            assert "immutable" in answer.headers["Cache-Control"]
+    for name in ("..%2fwords.py", "nothing.js", "htmx.min.js%00", "templates"):
+        async with client.get(f"/static/{name}") as answer:
+            assert answer.status == 404, name
