@@ -427,6 +427,17 @@ ROWS = {
             )
         ],
     ),
+    "options of another kind": (
+        "kind: tcp\n      address: 10.1.2.3:1521",
+        "kind: http\n      address: http://10.1.2.3/",
+        [
+            (
+                "zhiban.yml:34: inventory.targets[2].options.tls: unknown key; valid keys:"
+                " basic_auth, bearer_token, body, ca_file, follow, headers, match, max_bytes,"
+                " method, not_match, secrets, status and 2 more"
+            )
+        ],
+    ),
     "reserved label": (
         "labels: {system: HIS, role: database}",
         "labels: {instance: HIS}",
@@ -674,6 +685,45 @@ def test_all_at_once(folder):
         ["plan.yml:16", "settings.settle"],
         ["rules/one.yml:5", "groups[0].rules[0](Down).expr"],
     ]
+
+
+DEEP = {
+    "one of two forms": (
+        "{status: [2xx, maybe]}",
+        (
+            "options.status[1]: expected a whole number or one of 1xx, 2xx, 3xx, 4xx or 5xx,"
+            ' found "maybe"'
+        ),
+    ),
+    "unknown key in a step": (
+        "{steps: [{name: a, mtach: x}]}",
+        'options.steps[0].mtach: unknown key; did you mean "match"?',
+    ),
+    "missing key in a step": (
+        "{steps: [{url: /a}]}",
+        "options.steps[0].name: is missing; write name: ...",
+    ),
+    "a header's name": (
+        '{headers: {"a b": c}}',
+        "options.headers.a b: is no name of an HTTP header: 'a b'",
+    ),
+    "a password as itself": (
+        "{basic_auth: {username: u, password: 5}}",
+        (
+            "options.basic_auth.password: a secret stands here as itself;"
+            " write file:/path, env:NAME or credential:NAME"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), DEEP.values(), ids=DEEP)
+def test_deep_in_options(folder, options, said):
+    """The probe's own models are told of with the same words and the whole key."""
+    folder.replace("kind: tcp", "kind: http")
+    folder.replace("address: 10.1.2.3:1521", "address: http://10.1.2.3/")
+    folder.replace("{tls: false}", options)
+    assert folder.wrong() == [f"zhiban.yml:34: inventory.targets[2].{said}"]
 
 
 def test_a_secret_file_others_may_read(folder):

@@ -235,7 +235,7 @@ BAD = {
     "a scope nobody knows": (
         "      whole: all # 行30「全院各種業務」\n      system: by_need",
         "      whole: all\n      single: by_need",
-        'thresholds[2].departments.single: unknown key; valid keys: local, system, whole',
+        "thresholds[2].departments.single: unknown key; valid keys: local, system, whole",
     ),
     "by need of another word": (
         "      whole: all # 行30「全院各種業務」\n      system: by_need",

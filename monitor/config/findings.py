@@ -5,6 +5,13 @@ from collections.abc import Iterable
 from monitor.model.problem import Problem
 
 MAX_PROBLEMS = 200  # a reader mends a few at a time; a terminal holds no more
+MAX_TEXT = 400  # characters
+
+
+def clean(text: str) -> str:
+    """Fit for a terminal and a log line, whatever the file holds."""
+    short = text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "..."
+    return "".join(c if c.isprintable() else "?" for c in short)
 
 
 class ConfigError(Exception):
@@ -26,7 +33,9 @@ class Findings:
 
     def add(self, *problems: Problem) -> None:
         """Remember problems."""
-        self._found.update(dict.fromkeys(problems))
+        for p in problems:
+            texts = map(clean, (p.key, p.wrong, p.right))
+            self._found[Problem(clean(p.file), p.line, *texts)] = None
 
     def problems(self) -> tuple[Problem, ...]:
         """All of them, files in the order they were met, then by line; bounded."""

@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from monitor.config.findings import Findings
 from monitor.config.sentences import sentence, shown
@@ -22,15 +23,43 @@ def fit(
     try:
         return model.model_validate(value)
     except ValidationError as e:
+        said: dict[Where, list[tuple[str, str]]] = {}
         for error in e.errors(include_url=False):
-            wrong, right = sentence(error, model)
-            findings.add(document.problem((*where, *_written(error["loc"])), wrong, right))
+            place = _written(error, value)
+            said.setdefault(place, []).append(sentence(error, model))
+        for place, sentences in said.items():
+            wrong, right = _as_one(sentences)
+            findings.add(document.problem((*where, *place), wrong, right))
         return None
 
 
-def _written(loc: tuple[int | str, ...]) -> Where:
-    # pydantic adds "[key]" where the key itself does not fit.
-    return tuple(step for step in loc if step != "[key]")
+def _written(error: ErrorDetails, value: object) -> Where:
+    """The error's place as far as it is written down: pydantic adds steps of its own."""
+    *steps, last = error["loc"] or ("",)
+    place: list[str | int] = []
+    for step in (*steps, last):
+        inside = _inside(value, step)
+        if inside is not None or (step is last and error["type"] == "missing"):
+            place.append(step)
+            value = inside[0] if inside else None
+    return tuple(place)
+
+
+def _inside(value: object, step: str | int) -> tuple[object] | None:
+    if isinstance(value, dict) and step in value:
+        return (value[step],)
+    if isinstance(value, list) and isinstance(step, int) and step < len(value):
+        return (value[step],)
+    return None
+
+
+def _as_one(sentences: list[tuple[str, str]]) -> tuple[str, str]:
+    """Where one of several forms is allowed, every form has its own complaint."""
+    heads = [wrong.rpartition(", found ")[0].removeprefix("expected ") for wrong, _ in sentences]
+    if len(sentences) == 1 or not all(heads):
+        return sentences[0]
+    found = sentences[0][0].rpartition(", found ")[2]
+    return f"expected {' or '.join(dict.fromkeys(heads))}, found {found}", ""
 
 
 def entries(value: object, document: Document, where: Where, findings: Findings) -> list[object]:

@@ -22,7 +22,6 @@ from monitor.model.problem import Problem
 
 MAX_DEPTH = 32
 MAX_NODES = 400_000  # 5,000 targets take some 100,000; aliases count as what they stand for
-MAX_SENTENCE = 400  # characters
 
 Where = tuple[str | int, ...]
 """A place in a document: ``("inventory", "targets", 3, "timeout")``."""
@@ -55,14 +54,7 @@ class Document:
 
     def problem(self, where: Where, wrong: str, right: str = "") -> Problem:
         """Something is wrong at a place."""
-        key, wrong, right = clean(key_text(where)), clean(wrong), clean(right)
-        return Problem(self.file, self.line(where), key, wrong, right)
-
-
-def clean(text: str) -> str:
-    """Fit for a terminal and a log line, whatever the file holds."""
-    short = text if len(text) <= MAX_SENTENCE else text[:MAX_SENTENCE] + "..."
-    return "".join(c if c.isprintable() else "?" for c in short)
+        return Problem(self.file, self.line(where), key_text(where), wrong, right)
 
 
 def key_text(where: Where) -> str:
@@ -198,7 +190,7 @@ class _Builder:
                     Problem(
                         self.file,
                         line,
-                        clean(key_text(place)),
+                        key_text(place),
                         f"stands here a second time, first on line {first}",
                         "keep one of the two",
                     )
