@@ -5,8 +5,14 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-PINNED = ("asyncio", "aiosqlite", "sqlalchemy", "alembic", "aiohttp")
-"""Libraries whose DEBUG lines drown ours, or hold addresses with keys in them."""
+PINNED = {
+    "aiohttp": logging.INFO,
+    "aiosqlite": logging.INFO,
+    "alembic": logging.WARNING,
+    "asyncio": logging.INFO,
+    "sqlalchemy": logging.WARNING,  # every statement, at INFO
+}
+"""Libraries whose lines drown ours, or hold addresses with keys in them: never below this."""
 
 OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -47,5 +53,5 @@ def set_up(form: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in PINNED:
-        logging.getLogger(name).setLevel(max(logging.INFO, root.level))
+    for name, least in PINNED.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
