@@ -83,6 +83,8 @@ def humanize_duration(value: float) -> str:
     """Seconds: 93784 -> 1d 2h 3m 4s."""
     if special(value) or value == 0:
         return four(value) + ("s" if value == 0 else "")
+    if abs(value) >= INT64:
+        return four(value) + "s"  # Go's int64 overflows here
     if abs(value) < 1:
         value, prefix = _scaled(value, 0.001, SMALL)
         return f"{four(value)}{prefix}s"
