@@ -10,6 +10,7 @@ from monitor.alerting import files, machine, ruletest, testfile, thresholds
 from monitor.alerting.samples import Samples
 from monitor.model.alert import AlertState
 from monitor.promql import reach
+from monitor.promql.storage import STALE
 
 RULE_FILES = sorted((ROOT / "rules").glob("*.yml"))
 TEST_FILES = sorted((ROOT / "rules" / "tests").glob("*.yml"))
@@ -114,26 +115,84 @@ ROLES = {
 }
 
 
-def firing(series, seconds):
-    """The alerts that fire after so many seconds of unchanging samples."""
-    samples, alerts = Samples(), {}
-    for at in range(0, seconds + 1, 15):
-        for name, labels, value in series:
-            pairs = {"__name__": name, **labels}
-            samples.put(tuple(sorted((k, v) for k, v in pairs.items() if v)), at, value)
-        context = machine.Context(0.0, polled=True, known=None, grid=15.0)
-        now = datetime.fromtimestamp(at, UTC)
-        alerts = machine.turn(RULES, samples.until(at), now, alerts, context).alerts
-    return [a.alertname for a in alerts.values() if a.state is AlertState.FIRING]
+def pairs(name, labels):
+    return tuple(sorted((k, v) for k, v in {"__name__": name, **labels}.items() if v))
+
+
+class Room:
+    """Samples every 15 seconds, judged as the daemon judges: resolved on evidence only."""
+
+    def __init__(self):
+        self.samples, self.alerts, self.at = Samples(), {}, 0
+
+    def put(self, samples):
+        for labels, value in samples:
+            self.samples.put(labels, self.at, value)
+
+    def judge(self):
+        context = machine.Context(-7200.0, polled=True, known=None, grid=15.0)
+        now = datetime.fromtimestamp(self.at, UTC)
+        self.alerts = machine.turn(
+            RULES, self.samples.until(self.at), now, self.alerts, context
+        ).alerts
+        self.at += 15
+
+    def firing(self):
+        return [a for a in self.alerts.values() if a.state is AlertState.FIRING]
+
+    def names(self):
+        return [a.alertname for a in self.firing()]
 
 
 @pytest.mark.parametrize("level", ["1", "2", "3"])
 @pytest.mark.parametrize(("role", "alertname"), ROLES.items(), ids=[r or "none" for r in ROLES])
 def test_one_failure_is_one_alert(role, alertname, level):
     """
-    A target that does not answer is said by exactly one rule, whatever its role and level.
+    A target that does not answer is said by exactly one rule, whatever its role and level,
+    and its first good answer is evidence enough.
     """
     labels = {"instance": "x", "job": "tcp", "level": level, "title": "某设备", "role": role}
-    info = ("zhiban_probe_failure_info", {**labels, "reason": "timeout"}, 1.0)
-    assert firing([("probe_success", labels, 0.0), info], seconds=660) == [alertname]
-    assert firing([("probe_success", labels, 1.0)], seconds=60) == []
+    success = pairs("probe_success", labels)
+    info = pairs("zhiban_probe_failure_info", {**labels, "reason": "timeout"})
+    room = Room()
+    while room.at <= 660:
+        room.put([(success, 0.0), (info, 1.0)])
+        room.judge()
+    assert room.names() == [alertname]
+    room.put([(success, 1.0), (info, float(STALE))])
+    room.judge()
+    assert room.alerts == {}
+
+
+FIRING = [
+    (case, test)
+    for said in CASES.values()
+    if said.interval == 15
+    for case in said.cases
+    for test in case.alerts
+    if test.expected and test.at < 600
+]
+
+
+@pytest.mark.parametrize(
+    ("case", "test"), FIRING, ids=[f"{t.alertname}-{c.name}" for c, t in FIRING]
+)
+def test_silence_resolves_nothing(case, test):
+    """
+    When everything a shipped alert stands on falls silent, it stays, marked stale.
+    """
+    room = Room()
+    every = int(case.interval)
+    while room.at <= test.at:
+        if room.at % every == 0:
+            i = room.at // every
+            room.put([(k, v[i]) for k, v in case.series if i < len(v)])
+        room.judge()
+    before = room.names()
+    assert test.alertname in before
+    room.put([(k, float(STALE)) for k, _ in case.series])
+    room.judge()
+    assert room.names() == before
+    # A window still holds what was seen before, so its answer is no guess.
+    windows = {r.name for _, r in ALERTS if r.window}
+    assert all(a.stale for a in room.firing() if a.alertname not in windows)

@@ -58,6 +58,12 @@ def _file(path: Path, defaults: Mapping[str, str] | None) -> Iterator[str]:
     except ProblemsError as error:
         yield from (f"    {p}" for p in error.problems)
         return
+    missing = set(said.order) - {g.name for g in rules.groups}
+    yield from (
+        f"    {path}: group_eval_order: {name!r} is no group of its files" for name in missing
+    )
+    if missing:
+        return
     for case in said.cases:
         yield from _Run(rules, case, said.interval).failures()
 
