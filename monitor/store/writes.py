@@ -19,6 +19,32 @@ Known = Mapping[int, Incident]
 """The incidents as last committed, by id: what a diff is taken against."""
 
 
+def _upsert(table: sa.Table) -> sqlite.Insert:
+    insert = sqlite.insert(table)
+    keys = [column.name for column in table.primary_key]
+    values = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+    return insert.on_conflict_do_update(index_elements=keys, set_=values)
+
+
+_PUT_INCIDENT = _upsert(schema.incidents)
+_PUT_PART = _upsert(schema.incident_parts)
+_PUT_CLOCK = _upsert(schema.clocks)
+_PUT_ALERT = _upsert(schema.alerts)
+_ADD_EVENT = schema.events.insert()
+# A key is unique for ever: a notice that is already there is not owed again.
+_OWE = sqlite.insert(schema.notices).on_conflict_do_nothing(index_elements=["key"])
+_DROP_ALERT = schema.alerts.delete().where(schema.alerts.c.key == sa.bindparam("gone"))
+_CUT_PARTS = schema.incident_parts.delete().where(
+    schema.incident_parts.c.incident_id == sa.bindparam("of"),
+    schema.incident_parts.c.position >= sa.bindparam("count"),
+)
+_DROP_CLOCKS = schema.clocks.delete().where(schema.clocks.c.incident_id == sa.bindparam("of"))
+_DROP_CLOCK = schema.clocks.delete().where(
+    schema.clocks.c.incident_id == sa.bindparam("of"),
+    schema.clocks.c.step == sa.bindparam("named"),
+)
+
+
 def merge(sets: Sequence[Changes]) -> Changes:
     """As one change set that names each incident and alert once: the later word counts."""
     alerts: dict[str, tuple[Alert | None, Any]] = {}
@@ -38,16 +64,11 @@ def merge(sets: Sequence[Changes]) -> Changes:
 async def write(connection: AsyncConnection, changes: Changes, known: Known) -> None:
     """All of it, in the caller's transaction. Integrity errors come through."""
     await _incidents(connection, changes.incidents, known)
-    await _each(connection, schema.events.insert(), map(rows.event_row, changes.events))
-    # A key is unique for ever: a notice that is already there is not owed again.
-    owed = sqlite.insert(schema.notices).on_conflict_do_nothing(index_elements=["key"])
-    await _each(connection, owed, map(rows.notice_row, changes.notices))
-    await _each(
-        connection,
-        schema.alerts.delete().where(schema.alerts.c.key == sa.bindparam("gone")),
-        [{"gone": rows.alert_key(key)} for key in changes.alerts_gone],
-    )
-    await _each(connection, _upsert(schema.alerts), map(rows.alert_row, changes.alerts_put))
+    await _each(connection, _ADD_EVENT, map(rows.event_row, changes.events))
+    await _each(connection, _OWE, map(rows.notice_row, changes.notices))
+    gone = [{"gone": rows.alert_key(key)} for key in changes.alerts_gone]
+    await _each(connection, _DROP_ALERT, gone)
+    await _each(connection, _PUT_ALERT, map(rows.alert_row, changes.alerts_put))
 
 
 async def _incidents(
@@ -66,12 +87,12 @@ async def _incidents(
         if before is None or len(before.parts) > len(incident.parts):
             shorter.append({"of": incident.id, "count": len(incident.parts)})
         dropped += _dropped_clocks(before, incident)
-    await _each(connection, _upsert(schema.incidents), heads)
+    await _each(connection, _PUT_INCIDENT, heads)
     await _each(connection, _CUT_PARTS, shorter)
-    await _each(connection, _upsert(schema.incident_parts), parts)
+    await _each(connection, _PUT_PART, parts)
     await _each(connection, _DROP_CLOCKS, strange)
     await _each(connection, _DROP_CLOCK, dropped)
-    await _each(connection, _upsert(schema.clocks), steps)
+    await _each(connection, _PUT_CLOCK, steps)
 
 
 def _changed_parts(before: Incident | None, after: Incident) -> list[Row]:
@@ -99,24 +120,6 @@ def _dropped_clocks(before: Incident | None, after: Incident) -> list[Row]:
     kept = {clock.step for clock in after.clocks}
     old = before.clocks if before else ()
     return [{"of": after.id, "named": c.step} for c in old if c.step not in kept]
-
-
-_CUT_PARTS = schema.incident_parts.delete().where(
-    schema.incident_parts.c.incident_id == sa.bindparam("of"),
-    schema.incident_parts.c.position >= sa.bindparam("count"),
-)
-_DROP_CLOCKS = schema.clocks.delete().where(schema.clocks.c.incident_id == sa.bindparam("of"))
-_DROP_CLOCK = schema.clocks.delete().where(
-    schema.clocks.c.incident_id == sa.bindparam("of"),
-    schema.clocks.c.step == sa.bindparam("named"),
-)
-
-
-def _upsert(table: sa.Table) -> sqlite.Insert:
-    insert = sqlite.insert(table)
-    keys = [column.name for column in table.primary_key]
-    values = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
-    return insert.on_conflict_do_update(index_elements=keys, set_=values)
 
 
 async def _each(
