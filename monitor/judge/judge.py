@@ -8,7 +8,6 @@ changes.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -201,10 +200,8 @@ class Judge:
         try:
             await asyncio.wait({sleeper, poked}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sleeper, poked):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            sleeper.cancel()
+            poked.cancel()
         self._poked.clear()
 
     async def _slot(self, slot: float) -> None:
