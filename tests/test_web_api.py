@@ -11,10 +11,11 @@ from fakes import FakeClock
 from web_desk import BEGAN, HAZARD, NOW, House, incident
 
 from monitor.model.act import Act, ActKind
-from monitor.model.incident import State
+from monitor.model.incident import Changes, State
 from monitor.model.problem import Problem
 from monitor.model.target import Visit
 from monitor.store.errors import StoreError
+from monitor.store.store import Store
 from monitor.web import facts, openapi, routes
 from monitor.web.server import Web, WebError, accepts_gzip, application
 
@@ -498,6 +499,27 @@ async def test_the_document_resolves_and_tells_the_truth(client):
         if "operationId" in o
     ]
     assert len(operations) == len(set(operations))
+
+
+async def test_the_real_store_answers_what_the_desk_asks(client, house, tmp_path):
+    """The fake above keeps the same promises as the database that is shipped."""
+    rows, events, notices = house.store.rows, house.store.event_rows, house.store.notice_rows
+    store = await Store.open(tmp_path / "zhiban.db")
+    try:
+        await store.save(
+            Changes(incidents=tuple(rows.values()), events=tuple(events), notices=tuple(notices))
+        )
+        fake, house.store = await get(client, "/api/v1/incidents?state=all"), store
+        assert await get(client, "/api/v1/incidents?state=all") == fake
+        assert (await get(client, "/api/v1/incidents/3"))["state"] == "closed"
+        whole = await get(client, "/api/v1/incidents/7")
+        assert [e["what"] for e in whole["events"]] == [e.what for e in events]
+        assert {n["person"] for n in whole["notices"]} == {"张伟", "王芳"}
+        async with client.get("/") as answer:
+            assert answer.status == 200
+            assert "1 条通知还没有送到（王芳）" in await answer.text()
+    finally:
+        await store.close()
 
 
 async def test_a_port_in_use_is_one_clear_line(web, house):

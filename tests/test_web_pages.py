@@ -12,7 +12,7 @@ from fakes import FakeClock
 from web_desk import BEGAN, NOW, RECOVERED, WATCHED, House, incident, notice
 
 from monitor.model.act import Act, ActKind
-from monitor.model.incident import Event, Root, RootKind
+from monitor.model.incident import Event, NoticeState, Root, RootKind
 from monitor.model.target import Visit
 from monitor.store.errors import StoreError
 from monitor.web.server import Web
@@ -123,6 +123,31 @@ async def test_deliveries_are_told_in_the_channels_words(client):
     assert "渠道应答：errcode 45009: api freq out of limit" in text
     assert "张伟 首次通知 已送达" in text
     assert "1 条通知还没有送到（王芳）" in text
+
+
+TROUBLES = {
+    "on its way": ({}, 5, ""),
+    "in the sender's hands": ({"state": NoticeState.SENDING, "attempts": 1}, 30, ""),
+    "waits too long": ({}, 61, "1 条通知还没有送到，正在重发，请电话联系"),
+    "refused at once": (
+        {"attempts": 1, "last_error": "errcode 93000"},
+        1,
+        "1 条通知还没有送到（张伟），正在重发，请电话联系。渠道应答：errcode 93000",
+    ),
+    "there": ({"state": NoticeState.SENT, "attempts": 4, "last_error": "was down"}, 300, ""),
+}
+
+
+@pytest.mark.parametrize(("changes", "age", "said"), TROUBLES.values(), ids=TROUBLES)
+async def test_what_people_have_not_heard_is_shouted_and_nothing_else(
+    client, house, changes, age, said
+):
+    made = NOW - timedelta(seconds=age)
+    house.store.notice_rows = [notice(1, created_at=made, **changes)]
+    got = await page(client)
+    alarms = [a for a in got.all("p") if a.get("class") == "alarm soft"]
+    assert len(alarms) == bool(said)
+    assert said in got.text
 
 
 async def test_targets_stand_under_their_system_with_the_reason_in_chinese(client):

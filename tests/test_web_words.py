@@ -105,7 +105,12 @@ def test_times_are_shanghais_and_dated_when_not_today():
 DELIVERIES = {
     "fresh": ({}, "待发"),
     "being sent": ({"state": NoticeState.SENDING}, "发送中"),
-    "refused": ({"attempts": 2}, "被拒绝，将重发"),
+    "refused": ({"attempts": 2, "last_error": "errcode 93000"}, "被拒绝，将重发"),
+    "interrupted by a restart": ({"attempts": 1}, "待发"),
+    "tried again": (
+        {"state": NoticeState.SENDING, "attempts": 2, "last_error": "errcode 93000"},
+        "发送中",
+    ),
     "there": ({"state": NoticeState.SENT, "attempts": 2}, "已送达"),
 }
 

@@ -24,6 +24,7 @@ from monitor.model.incident import (
 from monitor.model.person import Person
 from monitor.model.plan import Plan, PlanSettings, Threshold
 from monitor.model.target import System, Target, Visit
+from monitor.store.waiting import Queue
 from monitor.web.desk import Desk
 
 NOW = datetime(2026, 10, 1, 19, 22, 34, tzinfo=UTC)  # 03:22:34 in Shanghai
@@ -325,9 +326,28 @@ class Records:
         found = (n for n in self.notice_rows if incident_id in (None, n.incident_id))
         return list(found)[:limit]
 
+    async def queues(self):
+        self._check()
+        found = {}
+        for n in self.notice_rows:
+            if n.state is not NoticeState.SENT:
+                old = found.get(n.channel, Queue(0, n.created_at))
+                found[n.channel] = Queue(old.count + 1, min(old.oldest_at, n.created_at))
+        return found
+
     def _check(self):
         if self.broken:
             raise self.broken
+
+
+class _Through:
+    """The house's store, whichever it has now."""
+
+    def __init__(self, house):
+        self._house = house
+
+    def __getattr__(self, name):
+        return getattr(self._house.store, name)
 
 
 class House:
@@ -383,7 +403,7 @@ class House:
             submit=self.submit,
             board=self.board,
             site=lambda: self.site,
-            store=self.store,
+            store=_Through(self),
             metrics=lambda accept: self.metrics,
             reload=self.reload,
             ready=lambda: self.why_not,

@@ -17,6 +17,7 @@ from monitor.model.person import Person
 from monitor.model.plan import Plan
 from monitor.model.problem import Problem
 from monitor.model.target import System, Target
+from monitor.store.waiting import Queue
 
 
 class SiteView(Protocol):
@@ -47,6 +48,10 @@ class Records(Protocol):
 
     async def events(self, incident_id: int) -> Sequence[Event]:
         """Its events, oldest first."""
+        ...
+
+    async def queues(self) -> Mapping[str, Queue]:
+        """Per channel: how many notices are unsent, and since when the oldest is."""
         ...
 
     async def notices(self, incident_id: int | None = None, limit: int = 200) -> Sequence[Notice]:

@@ -8,6 +8,7 @@ redirect. With htmx the part called *live* is fetched anew and merged into the p
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from urllib.parse import quote, unquote
 
@@ -118,12 +119,15 @@ class Pages:
             return []
         return [one for one in found if one.id not in shown][:RECENT_MOST]
 
-    async def _undelivered(self) -> tuple[Sequence[Notice], tuple[str, ...]]:
+    async def _trouble(self, now: datetime) -> tuple[str, ...]:
         try:
-            return await self._desk.store.notices(None, NOTICES_MOST), ()
+            store = self._desk.store
+            queues = await store.queues()
+            notices = await store.notices(None, NOTICES_MOST) if queues else ()
         except StoreError as e:
             log.warning("notices unreadable: %s", e)
-            return (), ("历史记录暂时读不出，当前故障不受影响",)
+            return (*self._desk.trouble(), "历史记录暂时读不出，当前故障不受影响")
+        return (*self._desk.trouble(), *view.undelivered(queues, notices, now))
 
     async def _page(
         self,
@@ -133,10 +137,9 @@ class Pages:
         said: Said | None,
         **values: object,
     ) -> web.Response:
-        notices, unreadable = await self._undelivered()
-        trouble = (*self._desk.trouble(), *unreadable)
+        trouble = await self._trouble(scene.now)
         text = self._environment.get_template(template).render(
-            top=view.top(scene, notices, trouble, self._desk.speed),
+            top=view.top(scene, trouble, self._desk.speed),
             me=me(request),
             said=said or Said(),
             whole="HX-Request" not in request.headers,

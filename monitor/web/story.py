@@ -78,9 +78,7 @@ def _event_text(scene: Scene, event: Event, titles: dict[str, str]) -> str:
 
 def sent(scene: Scene, notice: Notice, titles: dict[str, str]) -> Sent:
     """Put one notice in words."""
-    state = notice.state.value
-    if notice.state is NoticeState.QUEUED and notice.attempts:
-        state = "refused"
+    state = "refused" if words.is_refused(notice) else notice.state.value
     return Sent(
         at=scene.time(notice.sent_at or notice.created_at),
         step=words.step(notice.step, titles),

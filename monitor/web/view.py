@@ -5,17 +5,18 @@ Pure: no I/O and no clock. Every word comes from words.py; every time is given t
 people read it and as an instant that the browser counts from.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from monitor.model.board import Board
-from monitor.model.incident import FaultClass, Notice, NoticeState
+from monitor.model.incident import FaultClass, Notice
 from monitor.model.person import ON_DUTY
+from monitor.store.waiting import Queue
 from monitor.web import facts, words
 from monitor.web.desk import SiteView
 
-LATE = timedelta(seconds=60)  # a notice not tried for so long is trouble, too
+LATE = timedelta(seconds=60)  # a notice that waits longer than this is trouble
 TONES = {
     FaultClass.CLASS1: "class1",
     FaultClass.CLASS2: "class2",
@@ -88,7 +89,7 @@ class Top:
     speed: str = ""
 
 
-def top(scene: Scene, notices: Sequence[Notice], trouble: Iterable[str], speed: float) -> Top:
+def top(scene: Scene, trouble: Sequence[str], speed: float) -> Top:
     """Make the head: who is on duty, how many faults, whether the data is alive."""
     board, people = scene.board, scene.site.people
     live = [i.fault_class for i in board.incidents if i.state in facts.LIVE]
@@ -105,20 +106,24 @@ def top(scene: Scene, notices: Sequence[Notice], trouble: Iterable[str], speed: 
         counts=tuple((TONES[c], title, live.count(c)) for c, title in words.CLASSES.items()),
         checked=checked,
         stale=stale,
-        trouble=(*trouble, *_undelivered(notices, scene.now)),
+        trouble=tuple(trouble),
         speed=f"演示：预案时限按 {speed:g} 倍速" if speed != 1 else "",
     )
 
 
-def _undelivered(notices: Sequence[Notice], now: datetime) -> tuple[str, ...]:
-    waiting = [n for n in notices if n.state is not NoticeState.SENT]
-    late = [n for n in waiting if n.attempts or now - n.created_at > LATE]
-    if not late:
+def undelivered(
+    queues: Mapping[str, Queue], notices: Iterable[Notice], now: datetime
+) -> tuple[str, ...]:
+    """Say what people should have heard and have not; nothing while it is only on its way."""
+    refused = [n for n in notices if words.is_refused(n)]
+    late = [queue for queue in queues.values() if now - queue.oldest_at > LATE]
+    if not refused and not late:
         return ()
-    whom = "、".join(dict.fromkeys(n.person for n in late))
-    why = next((n.last_error for n in late if n.last_error), "")
-    said = f"{len(late)} 条通知还没有送到（{whom}），正在重发，请电话联系"
-    return (f"{said}。渠道应答：{why}" if why else said,)
+    number = sum(queue.count for queue in queues.values())
+    whom = "、".join(dict.fromkeys(n.person for n in refused))
+    said = f"{number} 条通知还没有送到{f'（{whom}）' if whom else ''}，正在重发，请电话联系"
+    why = f"渠道应答：{refused[0].last_error}" if refused else ""
+    return (f"{said}。{why}" if why else said,)
 
 
 def target_row(scene: Scene, name: str) -> Row:

@@ -171,7 +171,12 @@ def delivery(notice: Notice) -> str:
         return "已送达"
     if notice.state is NoticeState.SENDING:
         return "发送中"
-    return "被拒绝，将重发" if notice.attempts else "待发"
+    return "被拒绝，将重发" if is_refused(notice) else "待发"
+
+
+def is_refused(notice: Notice) -> bool:
+    """Tell what a channel refused from what merely waits, also after a restart."""
+    return notice.state is NoticeState.QUEUED and bool(notice.last_error)
 
 
 def alert_state(alert: Alert) -> str:

@@ -112,7 +112,10 @@ async def it_counts_and_follows_the_server(page, house):
     await page.until("document.getElementById('lost').hidden === false")
     assert before - await seconds_left(page) > 290
     await page.run("Date.now = window.real; 0")
-    house.live[9] = incident(9, number=4129, root=replace(incident().root, title="新来的故障"))
+    early = BEGAN - timedelta(hours=1)  # above the card that is typed in
+    house.live[9] = incident(
+        9, number=4129, started_at=early, root=replace(incident().root, title="新来的故障")
+    )
     await page.until("document.body.innerText.includes('新来的故障')")
     assert await page.run("document.title") == "(4) 值班 · 机房"
     assert await page.run("document.getElementById('lost').hidden")
