@@ -72,19 +72,25 @@ HeaderValue = Annotated[Secret, AfterValidator(_one_line)]
 class WebhookConfig(Shape):
     """POST of one JSON object to an address of the hospital's own."""
 
-    kind: Literal["webhook"]
-    url: Annotated[Secret, AfterValidator(_http)]
-    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
-    timeout: Timeout = timedelta(seconds=10)
+    kind: Literal["webhook"] = Field(description="kind of channel")
+    url: Annotated[Secret, AfterValidator(_http)] = Field(
+        description="where the address is written: `http://` or `https://`"
+    )
+    headers: dict[HeaderName, HeaderValue] = Field(
+        default_factory=dict, description="further headers, for tokens; each value is a secret"
+    )
+    timeout: Timeout = Field(timedelta(seconds=10), description="deadline of one attempt")
 
 
 class WecomBotConfig(Shape):
     """A group bot of WeCom (企业微信群机器人): its whole address, or only its key."""
 
-    kind: Literal["wecom_bot"]
-    address: Annotated[Secret, AfterValidator(_https)] | None = Field(None, alias="url")
-    key: Secret | None = None
-    timeout: Timeout = timedelta(seconds=10)
+    kind: Literal["wecom_bot"] = Field(description="kind of channel")
+    address: Annotated[Secret, AfterValidator(_https)] | None = Field(
+        None, alias="url", description="the bot's whole address, or instead:"
+    )
+    key: Secret | None = Field(None, description="only the `key=` of the address")
+    timeout: Timeout = Field(timedelta(seconds=10), description="deadline of one attempt")
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

@@ -53,4 +53,5 @@ def between(least: str, most: str) -> AfterValidator:
             raise ValueError(f"expected a duration from {least} to {most}, found {text(value)}")
         return value
 
+    check.__doc__ = f"from {least} to {most}"  # for the table of keys in docs/configuration.md
     return AfterValidator(check)

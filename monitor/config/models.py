@@ -48,11 +48,9 @@ def _bare_host(host: str) -> str:
 class LogShape(Shape):
     """How the daemon logs."""
 
-    format: Literal["json", "text"] = Field(
-        "json", description="`json` or `text`, one event a line"
-    )
+    format: Literal["json", "text"] = Field("json", description="one event a line")
     level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="`debug`, `info`, `warning` or `error`"
+        "info", description="the least that is logged"
     )
 
 
