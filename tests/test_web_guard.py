@@ -1,6 +1,7 @@
 """Who is let in: Host, Origin, and what every answer carries."""
 
 import asyncio
+import contextlib
 
 import aiohttp
 import pytest
@@ -143,3 +144,32 @@ async def test_an_error_beside_the_api_is_a_plain_page(client):
         assert answer.status == 404
         assert answer.content_type == "text/plain"
         assert await answer.text() == "404 not found\n"
+
+
+GARBAGE = {
+    "not HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "a control character in a header": b"GET / HTTP/1.1\r\nHost: x\x01\r\n\r\n",
+    "two lengths (smuggling)": (
+        b"POST /api/v1/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ),
+    "a huge header": b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+    "a thousand headers": b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 1000 + b"\r\n",
+    "markup in the request line": b"GET /<script>alert(1)</script> x y HTTP/1.1\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE)
+async def test_garbage_gets_a_short_400_and_nothing_of_ours(web, data):
+    reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
+    writer.write(data)
+    with contextlib.suppress(ConnectionError):
+        answer = await asyncio.wait_for(reader.read(), 5)
+        assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+        assert b"Traceback" not in answer
+        assert b'File "' not in answer
+        assert b"text/html" not in answer.lower()
+        assert len(answer) < 2000
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
