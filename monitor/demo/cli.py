@@ -112,7 +112,7 @@ def program() -> str:
     """How this program was called, so that hints can be pasted."""
     called = Path(sys.argv[0])
     if called.name != "zhiban":
-        return f"{Path(sys.executable).name} -m monitor"
+        return f"{sys.executable} -m monitor"
     return "zhiban" if shutil.which("zhiban") else str(called)
 
 
