@@ -172,7 +172,7 @@ async def test_modes_refuse_and_keep_silent(board):
     async with board.post("/press/phone-mode", data={"mode": "silent"}):
         pass
     with pytest.raises(TimeoutError):
-        async with board.post("/phone", json=NOTICE, timeout=aiohttp.ClientTimeout(total=0.3)):
+        async with board.post("/phone", json=NOTICE, timeout=aiohttp.ClientTimeout(total=1)):
             pass
     async with board.get("/api/phone") as answer:
         body = await answer.json()

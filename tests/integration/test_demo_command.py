@@ -133,7 +133,7 @@ def test_a_whole_evening(start, kept):
     demo = start()
     demo.until("Ctrl-C ends it")
     second = start()
-    assert second.process.wait(10) == 1
+    assert second.process.wait(30) == 1
     assert second.said() == f"a demo runs in {state} already; give another folder with --state\n"
     note = json.loads((state / "demo.json").read_text())
     assert note["pid"] == demo.process.pid
@@ -192,7 +192,7 @@ def test_a_killed_demo_leaves_nothing_in_the_way(start, kept):
 
 def test_a_daemon_that_does_not_start_says_why(start):
     demo = start(more=("--die",))
-    assert demo.process.wait(20) == 1
+    assert demo.process.wait(30) == 1
     assert "the daemon ended with exit code 1 at start" in demo.said()
     assert "zhiban.yml:7: people: something is wrong" in demo.said()
     assert "Traceback" not in demo.said()
@@ -206,7 +206,7 @@ def test_a_port_in_use_is_one_line(start):
         other.listen()
         port = other.getsockname()[1]
         demo = start(port=port)
-        assert demo.process.wait(10) == 1
+        assert demo.process.wait(30) == 1
     assert demo.said() == (f"port {port} is in use by another program; give another with --port\n")
 
 
