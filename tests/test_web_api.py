@@ -485,8 +485,8 @@ async def test_the_document_resolves_and_tells_the_truth(client):
         assert ref.removeprefix("#/components/schemas/") in document["components"]["schemas"], ref
     schemas = document["components"]["schemas"]
     assert set(schemas["IncidentOut"]["properties"]) == set(LISTED)
-    assert schemas["AckIn"]["additionalProperties"] is False
-    assert schemas["AckIn"]["required"] == ["by"]
+    assert schemas["AckAsk"]["additionalProperties"] is False
+    assert schemas["AckAsk"]["required"] == ["by"]
     assert schemas["IncidentOut"]["properties"]["started_at"]["format"] == "date-time"
     ack = document["paths"]["/api/v1/incidents/{id}/ack"]["post"]
     assert {"200", "400", "404", "409"} <= set(ack["responses"])

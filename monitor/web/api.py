@@ -107,21 +107,21 @@ async def _whole(desk: Desk, one: Incident) -> shapes.IncidentWhole:
 async def acknowledge(desk: Desk, call: Call) -> shapes.IncidentOut:
     """Acknowledge (接报): it stops repeats among people and moves no step."""
     body = call.body
-    assert isinstance(body, shapes.AckIn)  # noqa: S101  # the route's own model
+    assert isinstance(body, shapes.AckAsk)  # noqa: S101  # the route's own model
     return await act(desk, Act(ActKind.ACK, call.id, body.by, body.text))
 
 
 async def note(desk: Desk, call: Call) -> shapes.IncidentOut:
     """Add a line to the timeline."""
     body = call.body
-    assert isinstance(body, shapes.NoteIn)  # noqa: S101  # the route's own model
+    assert isinstance(body, shapes.NoteAsk)  # noqa: S101  # the route's own model
     return await act(desk, Act(ActKind.NOTE, call.id, body.by, body.text))
 
 
 async def close(desk: Desk, call: Call) -> shapes.IncidentOut:
     """Close a recovered incident, with a word on how it ended."""
     body = call.body
-    assert isinstance(body, shapes.NoteIn)  # noqa: S101  # the route's own model
+    assert isinstance(body, shapes.NoteAsk)  # noqa: S101  # the route's own model
     return await act(desk, Act(ActKind.CLOSE, call.id, body.by, body.text))
 
 
@@ -181,7 +181,7 @@ async def notices(desk: Desk, call: Call) -> shapes.NoticesOut:
 async def reload(desk: Desk, call: Call) -> shapes.ReloadOut:
     """Swap a whole valid configuration in, or keep the old one and say why."""
     body = call.body
-    assert isinstance(body, shapes.ReloadIn)  # noqa: S101  # the route's own model
+    assert isinstance(body, shapes.ReloadAsk)  # noqa: S101  # the route's own model
     must_be_known(desk, body.by)
     problems = await desk.reload(body.by)
     return shapes.ReloadOut(reloaded=not problems, problems=[answers.problem(p) for p in problems])

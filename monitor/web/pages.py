@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from monitor.model.act import Act, ActKind, IllegalActError
 from monitor.model.incident import Event, Incident, Notice, State
 from monitor.store.errors import StoreError
-from monitor.web import api, cards, facts, routes, shapes, statics, view, words
+from monitor.web import api, cards, facts, routes, shapes, assets, view, words
 from monitor.web.desk import Desk
 from monitor.web.grouped import groups
 from monitor.web.guard import Refusal
@@ -54,7 +54,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    digests = {name: static.digest for name, static in statics.index().items()}
+    digests = {name: static.digest for name, static in assets.index().items()}
     environment.globals["static"] = lambda name: f"/static/{name}?v={digests[name]}"
     return environment
 
@@ -171,7 +171,7 @@ class Pages:
         return answer
 
     async def _do(self, incident_id: int, kind: str, fields: dict[str, str]) -> Said:
-        shape = shapes.AckIn if kind == "ack" else shapes.NoteIn
+        shape = shapes.AckAsk if kind == "ack" else shapes.NoteAsk
         try:
             given = shape.model_validate({"by": fields["by"], "text": fields["text"]})
         except ValueError:

@@ -59,7 +59,7 @@ API = (
         f"/incidents/{ID}/ack",
         api.acknowledge,
         shapes.IncidentOut,
-        body=shapes.AckIn,
+        body=shapes.AckAsk,
         refusals=ACTED,
     ),
     Route(
@@ -67,7 +67,7 @@ API = (
         f"/incidents/{ID}/note",
         api.note,
         shapes.IncidentOut,
-        body=shapes.NoteIn,
+        body=shapes.NoteAsk,
         refusals=ACTED,
     ),
     Route(
@@ -75,7 +75,7 @@ API = (
         f"/incidents/{ID}/close",
         api.close,
         shapes.IncidentOut,
-        body=shapes.NoteIn,
+        body=shapes.NoteAsk,
         refusals=ACTED,
     ),
     Route("GET", "/targets", api.targets, shapes.TargetsOut),
@@ -87,7 +87,7 @@ API = (
         "/reload",
         api.reload,
         shapes.ReloadOut,
-        body=shapes.ReloadIn,
+        body=shapes.ReloadAsk,
         refusals=(400, 413, 415, 422),
     ),
 )

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import hdrs, web
 
-from monitor.web import openapi, pages, routes, statics
+from monitor.web import openapi, pages, routes, assets
 from monitor.web.desk import Desk
 from monitor.web.door import BUSY_SECONDS, CONNECTIONS_MOST, HEAD_SECONDS, Door
 from monitor.web.guard import guard
@@ -109,7 +109,7 @@ def application(desk: Desk, allowed_hosts: Collection[str]) -> web.Application:
     app = web.Application(middlewares=[guard(allowed_hosts)], client_max_size=routes.BODY_MOST)
     routes.add(app, desk)
     pages.add(app, desk)
-    statics.add(app)
+    assets.add(app)
     document = openapi.document(_version())
 
     async def metrics(request: web.Request) -> web.Response:

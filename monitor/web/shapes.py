@@ -48,21 +48,21 @@ class _Out(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class AckIn(_In):
+class AckAsk(_In):
     """接报."""
 
     by: By
     text: Text = ""
 
 
-class NoteIn(_In):
+class NoteAsk(_In):
     """A line for the timeline; also what closing needs: how it ended."""
 
     by: By
     text: SomeText
 
 
-class ReloadIn(_In):
+class ReloadAsk(_In):
     """Swap the configuration in."""
 
     by: By

@@ -44,10 +44,10 @@ def index() -> dict[str, Static]:
 
 def add(app: web.Application) -> None:
     """Serve the index under /static/."""
-    statics = index()
+    assets = index()
 
     async def serve(request: web.Request) -> web.Response:
-        static = statics.get(request.match_info["name"])
+        static = assets.get(request.match_info["name"])
         if static is None:
             raise web.HTTPNotFound
         lasting = request.query.get("v") == static.digest
