@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from monitor.model.act import Act, ActKind, IllegalActError
 from monitor.model.incident import Event, Incident, Notice, State
 from monitor.store.errors import StoreError
-from monitor.web import api, cards, facts, routes, shapes, assets, view, words
+from monitor.web import api, assets, cards, facts, routes, shapes, view, words
 from monitor.web.desk import Desk
 from monitor.web.grouped import groups
 from monitor.web.guard import Refusal

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import hdrs, web
 
-from monitor.web import openapi, pages, routes, assets
+from monitor.web import assets, openapi, pages, routes
 from monitor.web.desk import Desk
 from monitor.web.door import BUSY_SECONDS, CONNECTIONS_MOST, HEAD_SECONDS, Door
 from monitor.web.guard import guard
