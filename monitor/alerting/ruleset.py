@@ -5,7 +5,7 @@ The rules as they are judged: frozen, checked, expressions parsed once.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from monitor.alerting.templates import Template
 from monitor.model.reading import LabelPairs
@@ -30,10 +30,12 @@ class AlertRule:
     labels: Mapping[str, Template]  # with defaults applied
     annotations: Mapping[str, Template]
 
-    @property
-    def static(self) -> Mapping[str, str]:
-        """The labels that are the same in each of its alerts."""
-        return {name: t.source for name, t in self.labels.items() if t.static}
+    static: Mapping[str, str] = field(init=False)  # the labels that all its alerts share
+
+    def __post_init__(self) -> None:
+        """Settle once what is asked of every alert at every turn."""
+        static = {name: t.source for name, t in self.labels.items() if t.static}
+        object.__setattr__(self, "static", static)
 
     def owns(self, labels: LabelPairs) -> bool:
         """Whether an alert of this rule's group and name, with these labels, is this rule's."""

@@ -89,15 +89,11 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with placeholders, checked at load."""
+    """A text with placeholders, checked at load; ``static`` where it holds none."""
 
     source: str
     parts: tuple[str | Placeholder, ...]
-
-    @property
-    def static(self) -> bool:
-        """Whether it holds no placeholder."""
-        return not any(isinstance(p, Placeholder) for p in self.parts)
+    static: bool
 
     @property
     def uses_value(self) -> bool:
@@ -106,6 +102,8 @@ class Template:
 
     def render(self, labels: Labels, value: float) -> str:
         """The text for one sample. A failed placeholder says so in the text, as Prometheus'."""
+        if self.static:
+            return self.source
         try:
             return "".join(p if isinstance(p, str) else p.render(labels, value) for p in self.parts)
         except ValueError as error:
@@ -127,7 +125,8 @@ def parse(source: str) -> Template:
     if "{{" in tail:
         raise TemplateError("'{{' is not closed")
     parts.append(_trim(tail, left=trim, right=False))
-    return Template(source, tuple(p for p in parts if p != ""))
+    static = not any(isinstance(p, Placeholder) for p in parts)
+    return Template(source, tuple(p for p in parts if p != ""), static)
 
 
 def _trim(text: str, *, left: bool, right: bool) -> str:
