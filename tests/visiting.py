@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from exporters import PROBES
 from monitor.clock import SystemClock
+from monitor.model.reading import Block
 from monitor.model.target import Target
 from monitor.polling.io import Net
 from monitor.polling.runner import Runner
@@ -35,5 +36,13 @@ async def visit(kind, address, **more):
 
 
 def values(readings):
-    """Index single readings by name and label values."""
-    return {(r.name, *(v for _, v in sorted(r.labels.items()))): r.value for r in readings}
+    """Index readings and cells of blocks by name and label values."""
+    found = {}
+    for one in readings:
+        if isinstance(one, Block):
+            for pairs, row in zip(one.label_sets, one.values, strict=True):
+                for name, value in zip(one.names, row, strict=True):
+                    found[(name, *(v for _, v in pairs))] = value
+        else:
+            found[(one.name, *(v for _, v in sorted(one.labels.items())))] = one.value
+    return found

@@ -19,7 +19,7 @@ from monitor import faults
 from monitor.polling import tls
 from monitor.polling.dns import Names
 from monitor.polling.inflate import Body
-from monitor.polling.session import CHUNK, MAX_FIELD, Answer, Marks, Visitor, phases
+from monitor.polling.session import CHUNK, Answer, Marks, Visitor, phases
 from monitor.probe import Certificate, HttpAnswer, HttpRequest, ProbeError
 
 MAX_HEADER_BYTES = 16 << 10  # all fields together
@@ -197,8 +197,8 @@ def ssl_error(error: aiohttp.ClientConnectorSSLError) -> ssl.SSLError:
 def fault(error: Exception, url: URL) -> ProbeError:
     """Give aiohttp's errors our words; what the other side sent is never quoted."""
     parse = error if isinstance(error, http_exceptions.HttpProcessingError) else error.__cause__
-    if isinstance(parse, http_exceptions.LineTooLong):
-        return ProbeError("too_large", f"a header line is larger than {MAX_FIELD} bytes")
+    if isinstance(parse, http_exceptions.HttpProcessingError) and parse.message.startswith(LARGE):
+        return ProbeError("too_large", "headers with too many fields, or one that is too long")
     if isinstance(error, aiohttp.ClientConnectorError):
         if url.scheme == "https" and isinstance(error.os_error, ConnectionResetError):
             return ProbeError("tls", "connection closed during the TLS handshake")
@@ -213,6 +213,7 @@ def fault(error: Exception, url: URL) -> ProbeError:
     )
 
 
+LARGE = ("Got more than", "Too many headers")  # aiohttp's words; its C parser has no class for it
 FAULTS: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ServerDisconnectedError, "connection closed without an answer"),
     (aiohttp.ClientPayloadError, "the answer ended early or is malformed"),

@@ -11,6 +11,7 @@ from monitor.probe import ProbeError
 STEP = 1 << 16
 FREE = 1 << 16  # bytes that may come out before the ratio counts
 MAX_RATIO = 100  # out : in (reliability.md, section 4 rule 7)
+MAX_MEMBERS = 1000  # of a gzip body; each costs a decompressor, however small it is
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 RAW = -zlib.MAX_WBITS  # what some servers call deflate, against RFC 9110 section 8.4.1.2
 
@@ -27,6 +28,7 @@ class Body:
         self._most = most
         self._out = bytearray()
         self._inflate: zlib._Decompress | None = None
+        self._members = 0
         self._between = True  # between two gzip members, or before the first byte
 
     def feed(self, data: bytes) -> None:
@@ -50,7 +52,7 @@ class Body:
         more = bool(data)
         while more:
             if self._inflate is None or self._between:
-                self._inflate = zlib.decompressobj(self._window(data))
+                self._inflate = self._member(data)
                 self._between = False
             made = self._inflate.decompress(data, STEP)
             self._put(made)
@@ -61,9 +63,13 @@ class Body:
                 data = self._inflate.unconsumed_tail
                 more = bool(data) or len(made) == STEP
 
-    def _window(self, data: bytes) -> int:
+    def _member(self, data: bytes) -> "zlib._Decompress":
+        self._members += 1
+        if self._members > MAX_MEMBERS:
+            raise ProbeError("too_large", f"more than {MAX_MEMBERS} gzip members")
         zlib_header = data[0] & 0x0F == zlib.DEFLATED
-        return RAW if self._coding == "deflate" and not zlib_header else GZIP_OR_ZLIB
+        raw = self._coding == "deflate" and not zlib_header
+        return zlib.decompressobj(RAW if raw else GZIP_OR_ZLIB)
 
     def _put(self, made: bytes) -> None:
         self._out += made

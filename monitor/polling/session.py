@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import aiohappyeyeballs
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -22,6 +23,10 @@ from monitor.polling.dns import Names
 MAX_HEADERS = 100  # fields
 MAX_FIELD = 8190  # bytes of one line
 CHUNK = 1 << 16
+RECEIVE = 32 << 10
+"""Bytes the kernel may hold for us per connection: what one turn of the loop can be
+made to parse. A hostile answer of many tiny parts costs 5 us a part: measured 150 ms
+a turn without it."""
 
 
 @dataclass(slots=True)
@@ -99,7 +104,11 @@ class Visitor:
 def new_session(names: Names) -> aiohttp.ClientSession:
     """Return the one session of a poller: no connection outlives its exchange."""
     connector = aiohttp.TCPConnector(
-        resolver=Resolver(names), force_close=True, limit=0, use_dns_cache=False
+        resolver=Resolver(names),
+        socket_factory=small_socket,
+        force_close=True,
+        limit=0,
+        use_dns_cache=False,
     )
     return aiohttp.ClientSession(
         connector=connector,
@@ -114,6 +123,15 @@ def new_session(names: Names) -> aiohttp.ClientSession:
         max_field_size=MAX_FIELD,
         max_headers=MAX_HEADERS,
     )
+
+
+def small_socket(info: aiohappyeyeballs.AddrInfoType) -> socket.socket:
+    """Open a socket with a small receive buffer."""
+    family, kind, proto, _, _ = info
+    made = socket.socket(family, kind, proto)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE)
+    made.setblocking(False)  # noqa: FBT003  the socket module's own signature
+    return made
 
 
 def tracing() -> aiohttp.TraceConfig:
