@@ -24,8 +24,8 @@ ROWS = {
     ),
     "unknown key near a known one": (
         "      timeout: 4s",
-        "      timout: 4s",
-        ['zhiban.yml:30: inventory.targets[2].timout: unknown key; did you mean "timeout"?'],
+        "      timeuot: 4s",
+        ['zhiban.yml:30: inventory.targets[2].timeuot: unknown key; did you mean "timeout"?'],
     ),
     "unknown key near nothing": (
         "  port: 8600",
@@ -223,7 +223,11 @@ ROWS = {
             (
                 "zhiban.yml:13: inventory.systems[0].name: zhiban is the daemon's own name;"
                 " choose another"
-            )
+            ),
+            (
+                'zhiban.yml:32: inventory.targets[2].labels.system: there is no system "HIS";'
+                " there is no system yet"
+            ),
         ],
     ),
     "person twice": (
@@ -333,10 +337,10 @@ ROWS = {
     ),
     "unknown channel of a person": (
         "channels: [wecom, relay]",
-        "channels: [wecom, realy]",
+        "channels: [wecom, relai]",
         [
             (
-                'zhiban.yml:39: people[0].channels[1]: there is no channel "realy";'
+                'zhiban.yml:39: people[0].channels[1]: there is no channel "relai";'
                 ' did you mean "relay"?'
             )
         ],
@@ -438,6 +442,16 @@ ROWS = {
             )
         ],
     ),
+    "label of a system nobody knows": (
+        "labels: {system: HIS, role: database}",
+        "labels: {system: HIZ}",
+        [
+            (
+                'zhiban.yml:32: inventory.targets[2].labels.system: there is no system "HIZ";'
+                ' did you mean "HIS"?'
+            )
+        ],
+    ),
     "reserved label": (
         "labels: {system: HIS, role: database}",
         "labels: {instance: HIS}",
@@ -468,7 +482,27 @@ ROWS = {
             "zhiban.yml:32: inventory.targets[2].labels.role: expected text, found a list",
         ],
     ),
+    "a person named as the daemon": (
+        "- name: 王芳",
+        "- name: zhiban",
+        [
+            (
+                "zhiban.yml:40: people[1].name: zhiban is how the daemon itself signs what it"
+                " does; choose another name"
+            )
+        ],
+    ),
     # channels and secrets
+    "name of a channel": (
+        "store: {}",
+        "  短信: {kind: webhook, url: env:ZHIBAN_TEST_URL}",
+        [
+            (
+                "zhiban.yml:53: channels.短信: is no name; use a-z, 0-9, dot, hyphen and"
+                " underscore, a letter or digit first"
+            )
+        ],
+    ),
     "unknown kind of channel": (
         "    kind: webhook",
         "    kind: sms",
@@ -666,7 +700,7 @@ def test_the_line_is_the_keys(folder, old, new, said):
 def test_all_at_once(folder):
     """Mistakes of many kinds, in four files, are told in one go and in order."""
     folder.replace("  grid: 15s", "  grid: 15")
-    folder.replace("      timeout: 4s", "      timeout: 4s\n      tiemout: 4s")
+    folder.replace("      timeout: 4s", "      timeout: 4s\n      tmeout: 4s")
     folder.replace("    roles: [director]", "    roles: [dean]")
     folder.replace("    key: env:ZHIBAN_TEST_KEY", "    key: literal")
     folder.replace("  systems:\n", "  include: [more.yml]\n  systems:\n")
@@ -676,7 +710,7 @@ def test_all_at_once(folder):
     told = [s.split(": ")[0:2] for s in folder.wrong()]
     assert told == [
         ["zhiban.yml:3", "daemon.grid"],
-        ["zhiban.yml:32", "inventory.targets[2].tiemout"],
+        ["zhiban.yml:32", "inventory.targets[2].tmeout"],
         ["zhiban.yml:37", "people"],
         ["zhiban.yml:44", "people[1].roles[0]"],
         ["zhiban.yml:49", "channels.wecom.key"],
@@ -817,6 +851,20 @@ def test_a_pipe_does_not_hang(tmp_path):
     os.mkfifo(tmp_path / "zhiban.yml")
     with pytest.raises(ConfigError, match="is not a regular file"):
         load(tmp_path / "zhiban.yml")
+
+
+def test_director_after_without_such_a_step(folder):
+    """A setting that would change nothing is a mistake, not a silence."""
+    folder.replace("watch: 10m", "director_after: 5m")
+    folder.replace("after: 5m, on_ack", "on_ack", "plan.yml")
+    folder.replace(
+        "step: director, roles: [director], on_ack: true",
+        "step: chief, roles: [director], after: 5m",
+        "plan.yml",
+    )
+    assert folder.wrong() == [
+        "zhiban.yml:8: plan.director_after: class1 of the plan has no step director; take it out"
+    ]
 
 
 def test_many_problems_are_bounded(folder):

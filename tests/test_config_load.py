@@ -173,6 +173,7 @@ def test_inventory_in_several_files(folder):
 
 def test_departments_speak_of_systems_as_the_inventory_spells_them(folder):
     folder.replace("- name: HIS", "- name: his")
+    folder.replace("{system: HIS, role", "{system: his, role")
     needs = folder.load().plan.departments["outpatient-doctors"].needs
     assert needs == ("his", "EMR")
 

@@ -87,7 +87,7 @@ def judged(folder):
 
 SLOW = settings(
     deadline=timedelta(seconds=1),
-    max_examples=100,
+    max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

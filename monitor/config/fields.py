@@ -40,7 +40,7 @@ def matching(pattern: re.Pattern[str], sentence: str) -> Callable[[str], str]:
     return check
 
 
-_NAME_SENTENCE = "is no name; use a-z, 0-9, dot, hyphen and underscore, a letter or digit first"
+NO_NAME = "is no name; use a-z, 0-9, dot, hyphen and underscore, a letter or digit first"
 _SYSTEM_SENTENCE = "is no name; use letters, digits, dot, hyphen and underscore, no blanks"
 _STEP_SENTENCE = "is no step's name; use a-z, 0-9 and underscore, a letter first"
 _PHONE_SENTENCE = 'is no telephone number; write digits in quotes, like "13800000000"'
@@ -50,7 +50,7 @@ Title = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_TITLE), AfterValidator(one_line)
 ]
 Name = Annotated[
-    str, StringConstraints(max_length=MAX_NAME), AfterValidator(matching(NAME, _NAME_SENTENCE))
+    str, StringConstraints(max_length=MAX_NAME), AfterValidator(matching(NAME, NO_NAME))
 ]
 SystemName = Annotated[
     str,

@@ -87,6 +87,7 @@ class Inventory:
     def check_references(self) -> None:
         """Names that nobody has, and circles: to be asked when all entries are in."""
         for entry in self.written.values():
+            self._check_system_label(entry)
             for key in ("depends_on", "needs"):
                 value = entry.value.get(key)
                 place = entry.at(key)
@@ -97,6 +98,16 @@ class Inventory:
         for name in () if circles else needs.too_deep(self.graph):
             wrong = f"stands behind more than {needs.MAX_DEPTH} others in a row"
             self._complain(name, "depends_on", wrong)
+
+    def _check_system_label(self, entry: Entry) -> None:
+        # The console groups by this label, and a class 1 goes by it: a slip must not pass.
+        labels = entry.value.get("labels")
+        name = labels.get("system") if isinstance(labels, dict) else None
+        systems = self.written.keys() - self.graph.keys()
+        if isinstance(name, str) and name not in systems:
+            wrong, right = f"there is no system {shown(name)}", nearest(name, systems, "system")
+            place = entry.at("labels", "system")
+            self.findings.add(entry.document.problem(place, wrong, right))
 
     def _complain(self, name: str, key: str, wrong: str, right: str = "") -> None:
         entry = self.written[name]

@@ -198,6 +198,9 @@ class Loading:
         limits = self._of(lambda: thresholds.load(limits_path), no_limits)
         defaults = self._of(lambda: thresholds.load_defaults(limits_path), no_defaults)
         if plan and own:
+            if own.director_after is not None and not plansettings.director_steps(plan):
+                wrong = "class1 of the plan has no step director"
+                self.wrong(("plan", "director_after"), wrong, "take it out")
             plan = plansettings.overridden(plan, own)
         return plan and plansettings.spelt(plan, inventory.systems), limits, defaults
 

@@ -8,7 +8,7 @@ from monitor.config import shipped
 from monitor.config.models import PlanShape
 from monitor.config.planfile import DIRECTOR_STEP
 from monitor.model.incident import FaultClass
-from monitor.model.plan import Plan
+from monitor.model.plan import ChainStep, Plan
 
 
 def paths(folder: Path, said: object) -> tuple[Path, Path]:
@@ -24,6 +24,12 @@ def paths(folder: Path, said: object) -> tuple[Path, Path]:
     plan = named / "plan.yml" if named.is_dir() else named
     beside = plan.parent / "thresholds.yml"
     return plan, beside if beside.is_file() else ours / "thresholds.yml"
+
+
+def director_steps(plan: Plan) -> list[ChainStep]:
+    """The steps that ``director_after`` is about."""
+    chain = plan.classes[FaultClass.CLASS1].chain
+    return [step for step in chain if step.name == DIRECTOR_STEP]
 
 
 def overridden(plan: Plan, own: PlanShape) -> Plan:

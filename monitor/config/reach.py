@@ -4,8 +4,10 @@ from collections.abc import Collection
 
 from monitor.config import planfile
 from monitor.config.channels import CHANNELS, ChannelConfig
+from monitor.config.fields import NAME, NO_NAME
 from monitor.config.findings import Findings
 from monitor.config.fit import entries, fit, section
+from monitor.config.inventory import OWN
 from monitor.config.models import PersonShape
 from monitor.config.sentences import nearest, shown
 from monitor.config.yamlpos import Document, Where
@@ -19,6 +21,8 @@ def channels(document: Document, findings: Findings) -> dict[str, ChannelConfig]
     found: dict[str, ChannelConfig] = {}
     for name, value in section(document.data, "channels", document, (), findings).items():
         where: Where = ("channels", name)
+        if not NAME.fullmatch(name):
+            findings.add(document.problem(where, *NO_NAME.split("; ")))
         if channel := _channel(value, document, where, findings):
             found[name] = channel
     return found
@@ -49,6 +53,9 @@ def people(document: Document, findings: Findings) -> tuple[Person, ...]:
     for n, value in enumerate(values):
         where: Where = ("people", n)
         person = _person(value, document, where, findings, known)
+        if person and person.name == OWN:
+            wrong = f"{OWN} is how the daemon itself signs what it does"
+            findings.add(document.problem((*where, "name"), wrong, "choose another name"))
         if person and person.name in found:
             findings.add(planfile.twice(document, (*where, "name"), "person", person.name))
         elif person:
