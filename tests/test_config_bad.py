@@ -879,3 +879,20 @@ def test_terminal_escapes_do_not_pass(folder):
     """What a file holds cannot paint the reader's terminal."""
     folder.replace("store: {}", 'store: {"\\e[31mred\\e[0m": "\\e[5m"}')
     assert folder.wrong() == ["zhiban.yml:53: store.?[31mred?[0m: unknown key; valid keys: path"]
+
+
+PATHS = {
+    "rules": ("rules: [rules/*.yml]", 'rules: ["a\\0b", "[", "/nonexistent/**", ""]'),
+    "plan": ("plan: plan.yml", 'plan: "a\\0b"'),
+    "state": ("state: state", 'state: "a\\0b"'),
+    "store": ("store: {}", 'store: {path: "a\\0b"}'),
+    "include": ("  systems:\n", '  include: ["*\\0"]\n  systems:\n'),
+    "a very long path": ("plan: plan.yml", f"plan: {'a/' * 4000}"),
+    "a path through a file": ("plan: plan.yml", "plan: plan.yml/plan.yml"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), PATHS.values(), ids=PATHS)
+def test_paths_no_file_can_have(folder, old, new):
+    folder.replace(old, new)
+    assert folder.wrong()

@@ -10,7 +10,7 @@ from monitor.alerting import thresholds
 from monitor.alerting.ruleset import RuleSet
 from monitor.alerting.thresholds import Limit
 from monitor.alerting.yamlfile import ProblemsError
-from monitor.config import planfile, plansettings, reach, shipped
+from monitor.config import planfile, plansettings, reach, shipped, textfile
 from monitor.config.findings import ConfigError, Findings
 from monitor.config.fit import M, entries, fit, section
 from monitor.config.inventory import Entry, Inventory
@@ -174,7 +174,7 @@ class Loading:
     def _matching(self, pattern: str) -> list[Path]:
         # Not recursive: "**" would walk the whole disk for a slip of the keyboard.
         names = glob.glob(pattern, root_dir=self.folder)  # noqa: PTH207 - Path.glob refuses absolute patterns
-        return [path for name in sorted(names) if (path := self.folder / name).is_file()]
+        return [path for n in sorted(names) if textfile.is_file(path := self.folder / n)]
 
     def _uplink(self, names: object, inventory: Inventory) -> None:
         for n, name in enumerate(names if isinstance(names, list) else ()):

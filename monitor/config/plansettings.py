@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from monitor.config import shipped
+from monitor.config import shipped, textfile
 from monitor.config.models import PlanShape
 from monitor.config.planfile import DIRECTOR_STEP
 from monitor.model.incident import FaultClass
@@ -21,9 +21,9 @@ def paths(folder: Path, said: object) -> tuple[Path, Path]:
     if not isinstance(said, str):
         return ours / "plan.yml", ours / "thresholds.yml"
     named = folder / said
-    plan = named / "plan.yml" if named.is_dir() else named
+    plan = named / "plan.yml" if textfile.is_folder(named) else named
     beside = plan.parent / "thresholds.yml"
-    return plan, beside if beside.is_file() else ours / "thresholds.yml"
+    return plan, beside if textfile.is_file(beside) else ours / "thresholds.yml"
 
 
 def director_steps(plan: Plan) -> list[ChainStep]:

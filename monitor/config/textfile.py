@@ -10,6 +10,19 @@ from monitor.model.problem import Problem
 MAX_BYTES = 8 << 20
 
 
+# Path.is_dir and Path.is_file raise where a path is too long or a folder is shut to us.
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder, as far as one can tell."""
+    return os.path.isdir(path)  # noqa: PTH112 - see above
+
+
+def is_file(path: Path) -> bool:
+    """Whether it is a regular file, as far as one can tell."""
+    return os.path.isfile(path)  # noqa: PTH113 - see above
+
+
 def read_text(path: Path, findings: Findings) -> str | None:
     """The file's text; None, with the reason among the findings, where it cannot be had."""
     try:
