@@ -17,7 +17,8 @@ from monitor.config import Site
 from monitor.incidents.topology import Topology
 from monitor.judge.decide import Book
 from monitor.judge.gauges import hang
-from monitor.judge.judge import Judge, Law
+from monitor.judge.judge import Judge
+from monitor.judge.law import Law
 from monitor.metrics import Vitals
 from monitor.model.reading import LabelPairs, Metric, Readings
 from monitor.model.target import Target, Visit

@@ -8,7 +8,8 @@ from hospital import BOOK, TARGETS, TOPOLOGY
 from prometheus_client import CollectorRegistry
 
 from monitor.alerting.files import load as load_rules
-from monitor.judge.judge import Judge, Law
+from monitor.judge.judge import Judge
+from monitor.judge.law import Law
 from monitor.judge.slots import Slots
 from monitor.metrics import Vitals
 from monitor.model.act import Act, ActKind, IllegalActError

@@ -9,28 +9,26 @@ changes.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from monitor.alerting.machine import Context, Turn, alerts_series, turn
-from monitor.alerting.ruleset import RuleSet
 from monitor.clock import Clock
 from monitor.incidents import lifecycle
 from monitor.incidents.escalation import next_due
 from monitor.incidents.settling import witnesses
 from monitor.incidents.sight import SELF, Sight, part_key
 from monitor.incidents.topology import Outage
-from monitor.judge.decide import Book, Decision, decide
+from monitor.judge.decide import Decision, decide
+from monitor.judge.law import Law, Poller, Writer
 from monitor.judge.slots import Slots
 from monitor.metrics import Vitals
 from monitor.model.act import Act
 from monitor.model.alert import Alert, AlertKey, AlertState
 from monitor.model.board import Board
 from monitor.model.incident import Changes, Incident, State
-from monitor.model.target import Target, Visit
+from monitor.model.target import Visit
 from monitor.series.own import own_readings
 from monitor.series.store import Series
 from monitor.store import Saved, StoreError
@@ -41,44 +39,6 @@ KEPT = (State.OPEN, State.WATCHING, State.RECOVERED)
 BLIND = 30.0  # seconds after a start in which targets not asked yet hold correlation back
 BREATH = 0.01  # seconds between two turns at the least
 RETRY = 1.0  # seconds between turns while the store refuses
-
-
-class Poller(Protocol):
-    """What the judge needs of polling."""
-
-    @property
-    def visits(self) -> Mapping[str, Visit]: ...
-    def visit_soon(self, names: Iterable[str]) -> None:
-        """Ask these again now, outside the beat."""
-        ...
-
-
-class Writer(Protocol):
-    """What the judge needs of the store."""
-
-    async def save(self, changes: Changes) -> None:
-        """One transaction; StoreError leaves nothing behind."""
-        ...
-
-
-@dataclass(frozen=True)
-class Law:
-    """What one configuration says: rules, plan, topology, people, first hop, grid."""
-
-    rules: RuleSet
-    book: Book
-    uplink: tuple[str, ...]
-    grid: timedelta
-
-    @property
-    def targets(self) -> Mapping[str, Target]:
-        """The targets by name."""
-        return self.book.topology.targets
-
-    @cached_property
-    def labels(self) -> Mapping[str, Mapping[str, str]]:
-        """What each target's series carry."""
-        return {name: target.carried() for name, target in self.targets.items()}
 
 
 class Judge:

@@ -25,7 +25,8 @@ from monitor.alerting.files import load as load_rules
 from monitor.clock import SystemClock
 from monitor.config.channels import WebhookConfig
 from monitor.judge.decide import Book
-from monitor.judge.judge import Judge, Law
+from monitor.judge.judge import Judge
+from monitor.judge.law import Law
 from monitor.metrics import Vitals
 from monitor.model.incident import State
 from monitor.model.reading import Metric, Reading
