@@ -158,7 +158,7 @@ def apply(changes, held, ringing):
     ringing.update((a.key, a) for a in changes.alerts_put)
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=20, suppress_health_check=list(HealthCheck), deadline=None)
 @given(st.lists(turns, min_size=1, max_size=6), st.booleans())
 def test_round_trip(tmp_path_factory, new_database, changes, together):
     """
@@ -192,6 +192,7 @@ def test_round_trip(tmp_path_factory, new_database, changes, together):
     assert problems == []
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(turns, max_size=5))
 def test_merge_is_the_sequence(sets):
     """

@@ -65,7 +65,6 @@ class Lane:
 
     def __init__(self, name: str, channel: Channel, means: Means) -> None:
         self.name = name
-        self.resting = False
         self._channel = channel
         self._means = means
         self._breaker: Breaker = CLOSED
@@ -172,11 +171,9 @@ class Lane:
         waits: set[asyncio.Task[object]] = {asyncio.create_task(self._woken.wait())}
         if seconds is not None:
             waits.add(asyncio.create_task(self._sleep(seconds)))
-        self.resting = True
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self.resting = False
             for wait in waits:
                 wait.cancel()
 
