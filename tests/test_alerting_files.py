@@ -256,6 +256,13 @@ BAD_FILES = {
         ),
         "rules[1]: alert 'A' stands at line 1 with the same labels; rename it, or give a label",
     ),
+    "one more label does not tell them apart": (
+        (
+            f"groups: [{{name: g, rules: [{{alert: A, expr: x, {LABELS}}},"
+            " {alert: A, expr: y, labels: {fault_class: class1, severity: info, tier: a}}]}]"
+        ),
+        "rules[1]: alert 'A' stands at line 1 with the same labels; rename it, or give a label",
+    ),
     "a record twice": (
         "groups: [{name: g, rules: [{record: a, expr: x}, {record: a, expr: x}]}]",
         "rules[1]: a stands at line 1 already",

@@ -151,6 +151,18 @@ def test_a_restart_keeps_what_fires(tmp_path):
     assert later.said(3630) == ["pending b", "resolved a"]
 
 
+def test_missing_resolves_nothing_before_every_target_was_visited(tmp_path):
+    """
+    Right after a start everything is missing, whatever the rule says about that.
+    """
+    world = fired(tmp_path, MISSING)
+    world.put(45, {"up a": None})
+    world.context = replace(world.context, polled=False)
+    assert world.said(45) == ["firing stale a"]
+    world.context = replace(world.context, polled=True)
+    assert world.said(60) == ["withdrawn a"]
+
+
 def test_downtime_does_not_count_however_short(tmp_path):
     """
     A restart within two beats still hides what happened in between.

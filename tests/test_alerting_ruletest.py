@@ -102,6 +102,7 @@ tests:
     eval_time: 30s
     exp_samples: [{labels: 'level:up:sum{level="1"}', value: 0}]
   - {expr: up > 5, eval_time: 1m}
+  - {expr: ALERTS, eval_time: 2m30s}
   - {expr: scalar(up), eval_time: 0s, exp_samples: [{labels: '{}', value: 1}]}
 """
 

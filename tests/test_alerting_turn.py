@@ -147,6 +147,32 @@ def test_a_bug_is_a_problem_of_one_rule(tmp_path):
     assert seen.problems == (("g", "Down", "is broken: IndexError: out of range"),)
 
 
+def test_a_bug_met_half_way_ends_nothing(tmp_path):
+    """
+    One alert had ended when the search for the other's evidence broke: both stand.
+    """
+
+    class Broken:
+        def __init__(self, below):
+            self.below = below
+
+        def select(self, matchers, start, end):
+            if any(m.value == "b" for m in matchers):
+                raise IndexError("out of range")
+            return self.below.select(matchers, start, end)
+
+    world = World(load(tmp_path, RULES))
+    for at in (0, 30):
+        world.put(at, {"up a": 0, "up b": 0})
+        world.turn(at)
+    world.put(45, {"up a": 1, "up b": 1})
+    now = T0 + timedelta(seconds=45)
+    storage = Broken(world.samples.until(now.timestamp()))
+    seen = machine.turn(world.rules, storage, now, world.alerts, world.context)
+    assert seen.alerts == world.alerts
+    assert seen.ended == ()
+
+
 def test_limit_keeps_state(tmp_path):
     """
     Above a group's limit Prometheus forgets; we keep what stands and say so.
@@ -159,6 +185,17 @@ def test_limit_keeps_state(tmp_path):
     seen = world.turn(15)
     assert [a.label("instance") for a in seen.alerts.values()] == ["a"]
     assert seen.problems == (("g", "Down", "returns 2 results, and the group's limit is 1"),)
+
+
+def test_a_label_that_comes_out_empty_is_none(tmp_path):
+    """
+    As in Prometheus: an empty label and a missing one are the same.
+    """
+    text = RULES.replace("labels: {", "labels: {floor: '{{ $labels.floor }}', ")
+    world = World(load(tmp_path, text))
+    world.put(0, {"up a": 0})
+    (alert,) = world.turn(0).alerts.values()
+    assert "floor" not in dict(alert.labels)
 
 
 def test_one_label_set_twice_is_an_error(tmp_path):
@@ -218,6 +255,19 @@ def test_a_group_has_its_own_beat(tmp_path):
         world.put(at, {"up a": 1})
         judged[at] = "second" in world.turn(at).judged
     assert [at for at, yes in judged.items() if yes] == [0, 45, 90, -600]
+    # A slot that comes a little early is still that slot.
+    assert "second" not in world.turn(-600 + 37).judged
+    assert "second" in world.turn(-600 + 38).judged
+
+
+class Frozen:
+    """A storage that hands out its own matrix."""
+
+    def __init__(self, selection):
+        self.selection = selection
+
+    def select(self, matchers, start, end):
+        return self.selection
 
 
 def test_overlay_leaves_history_alone():
@@ -228,6 +278,11 @@ def test_overlay_leaves_history_alone():
     for at in (10.0, 20.0):
         below.put((("__name__", "r"), ("x", "old")), at, 1.0)
         below.put((("__name__", "r"), ("x", "kept")), at, 2.0)
+    frozen = Frozen(below.select([Matcher("__name__", "=", "r")], 0.0, 20.0))
+    thawed = overlay.Overlay(frozen, 20.0)
+    thawed.record("r", {(("x", "kept"),): 9.0})
+    thawed.select([], 0.0, 20.0)
+    assert frozen.selection.values.tolist() == [[1.0, 1.0], [2.0, 2.0]]
     seen = overlay.Overlay(below, 20.0)
     seen.record("r", {(("x", "kept"),): 7.0, (("x", "new"),): 8.0})
     name = Matcher("__name__", "=", "r")

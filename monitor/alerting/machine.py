@@ -193,7 +193,6 @@ class _Turn:
                 was = self._judge(group, rule, was)
         except RuleError as error:
             self.problems.append((group.name, rule.name, str(error)))
-            del self.ended[kept:]
         except Exception as error:  # noqa: BLE001 - a bug met by one rule must not blind the others
             wrong = f"is broken: {type(error).__name__}: {error}"
             self.problems.append((group.name, rule.name, wrong[:300]))

@@ -57,12 +57,10 @@ class Overlay:
 
     def _with_column(self, found: Selection) -> tuple[Floats, Floats]:
         """Copy the matrix; its last column is this turn's."""
-        rows = len(found.labels)
-        values = found.values.reshape(rows, len(found.times))
         if len(found.times) and found.times[-1] > self.at - SAME_INSTANT:
-            return found.times, values.copy()
-        column = np.full((rows, 1), NO_SAMPLE)
-        return np.append(found.times, self.at), np.hstack([values, column])
+            return found.times, found.values.copy()
+        column = np.full((len(found.labels), 1), NO_SAMPLE)
+        return np.append(found.times, self.at), np.hstack([found.values, column])
 
 
 def _named(matchers: Sequence[Matcher], name: str) -> bool:
