@@ -130,6 +130,19 @@ def test_what_an_alert_carries(tmp_path):
     assert (alert.last_true_at, alert.value) == (T0 + timedelta(seconds=30), 0.0)
 
 
+def test_what_fires_goes_on_firing(tmp_path):
+    """
+    The instant of firing stays; a longer `for` in a new rule file takes nothing back.
+    """
+    world = fired(tmp_path)
+    world.rules = load(tmp_path, RULES.replace("for: 30s", "for: 1h"))
+    world.put(45, {"up a": 0})
+    (alert,) = world.turn(45).alerts.values()
+    assert alert.state is AlertState.FIRING
+    assert (alert.active_at, alert.fired_at) == (T0, T0 + timedelta(seconds=30))
+    assert alert.last_true_at == T0 + timedelta(seconds=45)
+
+
 def test_a_restart_keeps_what_fires(tmp_path):
     """
     A new process, no sample yet, no target visited: alerts stand as they stood.

@@ -245,6 +245,21 @@ def test_what_is_recorded_is_seen_by_the_rules_after_it(tmp_path):
     )
 
 
+def test_between_its_beats_a_group_keeps_its_alerts(tmp_path):
+    """
+    What is not judged at this slot stands as it stood.
+    """
+    world = World(load(tmp_path, RECORDS))
+    world.put(0, {"up a": 0})
+    before = world.turn(0).alerts
+    world.put(15, {"up a": 1})
+    seen = world.turn(15)
+    later = next(a for a in before.values() if a.alertname == "Later")
+    assert list(seen.alerts.values()) == [later]
+    world.put(45, {"up a": 1})
+    assert world.turn(45).alerts == {}
+
+
 def test_a_group_has_its_own_beat(tmp_path):
     """
     40 seconds on a grid of 15 are judged every 45; a clock that stepped back judges at once.
