@@ -75,12 +75,15 @@ def work(loop: asyncio.AbstractEventLoop, call: Callable[[], T], finish: "Finish
     error: BaseException | None = None
     try:
         result = call()
-    except StopIteration as stop:  # a future refuses it
-        error = RuntimeError(f"raised {type(stop).__name__}")
     except BaseException as e:  # noqa: BLE001  whatever it is, the waiting visit gets it
-        error = e
+        error = e if fit(e) else RuntimeError(f"raised {type(e).__name__}")
     with contextlib.suppress(RuntimeError):  # the loop has closed: we are on our way out
         loop.call_soon_threadsafe(finish, result, error)
+
+
+def fit(error: BaseException) -> bool:
+    """Whether a future may carry it: no StopIteration, and nothing that would end the loop."""
+    return isinstance(error, Exception) and not isinstance(error, StopIteration)
 
 
 def bind(call: Callable[..., T], *args: Any) -> Callable[[], T]:
