@@ -20,6 +20,7 @@ from monitor.model.incident import Notice
 from monitor.model.person import Person
 from monitor.notify.channels.contract import Channel, SendError
 from monitor.notify.limits import CLOSED, LONGEST, Breaker, backoff
+from monitor.notify.turns import Turns
 from monitor.store import Ask, StoreError
 from monitor.store.waiting import LONGEST_WAIT
 
@@ -58,7 +59,8 @@ class Means:
 
 class Lane:
     """
-    Sends what one channel owes: one notice of a person at a time, AT_ONCE people at once.
+    Sends what one channel owes: one notice of a person at a time, and one after the other
+    while the channel answers quickly; AT_ONCE people at once where it does not.
 
     Lanes share nothing but the store, so a channel that is dead or hangs delays no other.
     """
@@ -71,6 +73,7 @@ class Lane:
         self._busy: set[str] = set()  # people with a message in hand
         self._strangers: set[str] = set()  # people who are not in the configuration
         self._done: dict[int, datetime] = {}  # sent, and the database does not know yet
+        self._turns = Turns(means.clock)
         self._woken = asyncio.Event()
         self._retired = False
 
@@ -217,20 +220,25 @@ class Lane:
 
     async def _once(self, notice: Notice, person: Person) -> SendError | None:
         """Send it once and keep book; what went wrong, or None."""
-        clock = self._means.clock
-        error = await self._ask_channel(notice, person)
-        if error is not None:
-            self._breaker = self._breaker.failed(clock.monotonic(), error.wait)
-            return error
+        async with self._turns.one():
+            error = await self._ask_channel(notice, person)
+            if error is None:
+                await self._sent(notice)
+            else:
+                now = self._means.clock.monotonic()
+                self._breaker = self._breaker.failed(now, error.wait)
+        return error
+
+    async def _sent(self, notice: Notice) -> None:
+        """The channel has confirmed it: tell the database before the next one goes."""
         back, self._breaker = self._breaker.is_open, CLOSED
-        self._done[notice.id] = clock.now()
+        self._done[notice.id] = self._means.clock.now()
         try:
             await self._mark_late()
             if back:
                 await self._means.store.hurry(self.name)
         except StoreError as e:
             log.warning("notice %d was sent, the store cannot be told yet: %s", notice.id, e)
-        return None
 
     async def _ask_channel(self, notice: Notice, person: Person) -> SendError | None:
         try:

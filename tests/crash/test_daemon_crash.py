@@ -115,7 +115,7 @@ async def verdict(folder, collector, kills):
     arrived = collector.of(folder.name)
     assert set(arrived) == {n.key for n in notices}, "owed and not told, or told and not owed"
     twice = sum(arrived.values()) - len(arrived)
-    assert twice <= 3 * kills, arrived
+    assert twice <= kills, arrived
     return twice
 
 
