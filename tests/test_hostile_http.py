@@ -11,6 +11,7 @@ from itertools import chain, repeat
 import hostile
 import psutil
 import pytest
+from loopback import talking
 from visiting import target, visit
 
 from monitor.clock import SystemClock
@@ -40,12 +41,9 @@ async def neighbour():
 
     async def greet(reader, writer):
         writer.write(b"220 ready\r\n")
-        with contextlib.suppress(OSError):
-            await reader.read()
-        writer.close()
 
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with talking(greet) as port:
+        yield f"127.0.0.1:{port}"
 
 
 async def test_300_hostile_answers(url):

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from loopback import talking
 from visiting import target
 
 from monitor.clock import SystemClock
@@ -31,20 +32,6 @@ async def net():
 
 def guard(net, timeout=2.0):
     return net.guard(replace(target("icmp", "127.0.0.1"), timeout=timedelta(seconds=timeout)))
-
-
-@contextlib.asynccontextmanager
-async def talking(talk):
-    """Serve one behaviour on a port of loopback."""
-
-    async def serve(reader, writer):
-        with contextlib.suppress(OSError):
-            await talk(reader, writer)
-            await reader.read()
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield server.sockets[0].getsockname()[1]
 
 
 async def says(writer, data):

@@ -105,8 +105,8 @@ async def once(
         raise faults.of_tls(ssl_error(error), shown) from None
     except (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError) as error:
         raise fault(error, url) from None
-    except ValueError as error:  # a header or method that cannot be sent
-        raise ProbeError("protocol", f"cannot ask: {error}") from None
+    except ValueError:  # not quoted: it may hold a credential
+        raise ProbeError("protocol", "a header or a method that cannot be sent") from None
 
 
 async def ask(
