@@ -5,7 +5,7 @@ import contextlib
 
 
 @contextlib.asynccontextmanager
-async def talking(talk):
+async def talking(talk, host="127.0.0.1"):
     """Run ``talk(reader, writer)`` for each connection, then listen; yields the port."""
     writers = []
 
@@ -16,7 +16,7 @@ async def talking(talk):
             await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, host, 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

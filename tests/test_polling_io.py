@@ -149,6 +149,27 @@ async def test_proxy_of_the_environment_is_not_used(net, monkeypatch):
         assert (await guard(net).http(HttpRequest(f"http://127.0.0.1:{port}/"))).status == 200
 
 
+async def test_ipv6_literal(net):
+    """
+    A literal IPv6 address works in a URL and for a stream, and stands in brackets as Host.
+    """
+    heard = []
+
+    async def talk(reader, writer):
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        await says(writer, b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async with talking(talk, host="::1") as port:
+        answer = await guard(net).http(HttpRequest(f"http://[::1]:{port}/"))
+        io = guard(net)
+        stream = await io.tcp("::1", port)
+        await stream.write(b"GET / HTTP/1.0\r\n\r\n")
+        assert (await stream.read_until(b"\r\n", 100)).startswith(b"HTTP/1.1 204")
+        await io.close()
+    assert answer.status == 204
+    assert f"Host: [::1]:{port}".encode() in heard[0]
+
+
 async def test_credentials_stay_at_home(net):
     """
     A redirect to another server takes neither the password nor the cookies along.

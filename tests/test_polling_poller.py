@@ -82,7 +82,7 @@ async def test_visits(world, clock):
     assert len(world.times("a")) == len(world.times("b")) == 3
     assert world.puts[0][1:] == (True, {"x", "probe_success", "probe_duration_seconds"})
     assert {n: v.up for n, v in world.poller.visits.items()} == {"a": True, "b": True}
-    assert world.poller.missed == 0
+    assert (world.poller.missed, world.poller.given_up) == (0, 0)
 
 
 async def test_swap_keeps_the_unchanged(world, clock):

@@ -222,8 +222,10 @@ async def test_a_probe_that_never_lets_go():
     outcome = await runner.visit(TARGET, Guard(), None)
     assert outcome.visit.detail == "the visit before has not come to an end yet"
     assert len(starts) == 1
+    assert runner.stuck
     release.set()
     await asyncio.sleep(0.01)
+    assert not runner.stuck
     outcome = await runner.visit(TARGET, Guard(), None)
     assert outcome.visit.up
 

@@ -68,6 +68,12 @@ class Poller:
         """Seconds by which the newest visit on a beat began late: the worst of all targets."""
         return max((w.beat.lateness for w in self._watches.values()), default=0.0)
 
+    @property
+    def given_up(self) -> int:
+        """Threads and probes that were left behind and have not come back."""
+        threads = self._running[1].threads.given_up.total() if self._running else 0
+        return threads + sum(w.runner.stuck for w in self._watches.values())
+
     def swap(self, targets: Mapping[str, Target]) -> None:
         """
         Take a whole new inventory.

@@ -81,6 +81,11 @@ class Runner:
         self._stuck: asyncio.Task[object] | None = None
         self._spoke = -QUIET  # monotonic seconds of the newest traceback
 
+    @property
+    def stuck(self) -> bool:
+        """Whether a cancelled probe has still not ended."""
+        return self._stuck is not None and not self._stuck.done()
+
     async def visit(self, target: Target, guard: Guard, before: Visit | None) -> Outcome:
         """Ask the target once; ``before`` is the newest visit, for failing_since."""
         started_at = self._clock.now()
@@ -102,7 +107,7 @@ class Runner:
         return Outcome(visit, [*readings, *self._own(visit, took)])
 
     async def _ask(self, target: Target, guard: Guard) -> Readings | Failure:
-        if self._stuck and not self._stuck.done():
+        if self._stuck and self.stuck:
             self._stuck.cancel()
             return Failure("timeout", "the visit before has not come to an end yet")
         timeout = target.timeout.total_seconds()

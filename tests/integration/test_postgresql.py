@@ -6,6 +6,7 @@ import time
 import asyncpg
 import pytest
 from integration import pg
+from loopback import talking
 from visiting import visit
 
 pytestmark = pytest.mark.real
@@ -144,6 +145,40 @@ async def test_too_many_connections(primary):
             await connection.close()
     assert (seen.reason, seen.detail) == ("status", "too many connections")
     assert got["pg_up",] == 0
+
+
+async def test_hangs_half_way(primary):
+    """
+    A server that falls silent after the login ends with the visit, and leaves no task behind.
+    """
+
+    async def pump(reader, writer, most):
+        while most > 0 and (data := await reader.read(min(most, 4096))):
+            most -= len(data)
+            writer.write(data)
+        await asyncio.sleep(60)
+
+    async def proxy(reader, writer):
+        inner, outer = await asyncio.open_connection("127.0.0.1", primary.port)
+        try:
+            # 1,200 bytes hold the login and the first answers, and not all of the statistics.
+            await asyncio.gather(pump(reader, outer, 1 << 20), pump(inner, writer, 1200))
+        finally:
+            outer.transport.abort()
+
+    ours = asyncio.all_tasks()
+    async with talking(proxy) as port:
+        seen, got = await ask(port, timeout=1.0, tls="off")
+        took = (seen.ended_at - seen.started_at).total_seconds()
+        assert (seen.reason, got["pg_up",]) == ("timeout", 0), seen
+        assert took < 2
+        await asyncio.sleep(0.2)
+        left = asyncio.all_tasks() - ours
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left)
+    # The proxy's own side of each connection, and nothing of the driver's.
+    assert {t.get_coro().__name__ for t in left} <= {"serve", "pump"}, left
 
 
 async def fill(port, held):
