@@ -14,7 +14,7 @@ run: $(STAMPS)/run $(STAMPS)/postgres
 	$(BIN)/zhiban demo $(ARGS)
 
 test: $(STAMPS)/dev $(STAMPS)/servers
-	$(BIN)/pytest -q -m "not nightly" $(TESTS)
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not nightly" $(TESTS)
 
 test-nightly: $(STAMPS)/dev $(STAMPS)/servers
 	$(BIN)/pytest -q -m nightly $(TESTS)
