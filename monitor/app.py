@@ -219,6 +219,12 @@ class Daemon:
             lambda: (((name,), float(q.count)) for name, q in self.outbox.queues.items()),
         )
         live.add(
+            "zhiban_probes_given_up",
+            "Probes and driver threads that did not end at their deadline and still hang",
+            (),
+            lambda: [((), float(self.poller.given_up))],
+        )
+        live.add(
             "zhiban_missed_beats_total",
             "Visits skipped since the start because the one before ran long",
             (),
