@@ -24,9 +24,14 @@ check: $(STAMPS)/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/codespell monitor exporters tests docs README.md CHANGELOG.md rules deploy
+	$(BIN)/codespell monitor exporters docs README.md CHANGELOG.md rules deploy
 	$(BIN)/zhiban rules check rules/*.yml
 	$(BIN)/zhiban rules test rules/tests/*.yml
+
+# One benchmark of tests/bench; its last line is one JSON object.
+bench: $(STAMPS)/dev
+	@test -n "$(BENCH)" || { echo "which one? make bench BENCH=$$(ls tests/bench | sed -n 's/\.py$$//p' | paste -sd'|')"; exit 2; }
+	$(BIN)/python tests/bench/$(BENCH).py
 
 format: $(STAMPS)/dev
 	$(BIN)/ruff check --fix-only .
