@@ -7,7 +7,7 @@ that died yesterday is not explained by a switch that dies today). A redundant
 group whose members all failed by themselves is one root, written ``a+b``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -128,8 +128,19 @@ class Outage:
                 found[key] = None
         return tuple(found) or (self._own(name),)
 
+    @cached_property
+    def _known(self) -> dict[str, tuple[str, ...]]:
+        """What ``_roots_of`` has found: pairs over pairs would be walked 2^depth times."""
+        return {}
+
+    def _roots_of(self, name: str) -> tuple[str, ...]:
+        """The roots of a failed target, by its own failing since."""
+        if (known := self._known.get(name)) is None:
+            known = self._known[name] = self.roots(name, self.failed[name])
+        return known
+
     def _need_roots(self, need: tuple[str, ...]) -> Iterator[str]:
-        above = [self.roots(n, self.failed[n]) for n in need]
+        above = [self._roots_of(n) for n in need]
         if len(need) > 1 and all(r == (self._own(n),) for n, r in zip(need, above, strict=True)):
             yield JOIN.join(sorted(need))
             return
@@ -158,22 +169,35 @@ class Outage:
     def behind(self, root: str) -> tuple[str, ...]:
         """Failed targets that the root explains, itself left out, in the inventory's order."""
         own = members(root)
-        return tuple(n for n, roots in self.explained.items() if root in roots and n not in own)
+        return tuple(n for n in self._victims.get(root, ()) if n not in own)
+
+    def explains_itself(self, root: str) -> bool:
+        """Whether nothing else explains what fails of the root; True while nothing does."""
+        failed = [n for n in members(root) if n in self.failed]
+        return not failed or any(self._roots_of(n) == (root,) for n in failed)
 
     @cached_property
-    def explained(self) -> Mapping[str, tuple[str, ...]]:
-        """The roots of every failed target, in the inventory's order."""
-        failed = self.failed
-        return {n: self.roots(n, failed[n]) for n in self.topology.targets if n in failed}
+    def _victims(self) -> Mapping[str, tuple[str, ...]]:
+        """For each root, the failed targets it explains: asked once for every incident."""
+        found: dict[str, list[str]] = {}
+        for name in self.topology.targets:
+            if name in self.failed:
+                for root in self._roots_of(name):
+                    found.setdefault(root, []).append(name)
+        return {root: tuple(names) for root, names in found.items()}
 
-    def systems_behind(self, root: str, impact: tuple[str, ...]) -> tuple[str, ...]:
+    def systems_behind(self, root: str, impact: Iterable[str]) -> tuple[str, ...]:
         """Systems that are down because of the root or of what it cuts."""
-        cut = {*members(root), *impact}
-        return tuple(
-            name
-            for name in self.systems_down
-            if any(
-                self.out_since(need) is not None and cut.intersection(need)
-                for need in self.topology.needs(name)
-            )
-        )
+        cut = {system for n in (*members(root), *impact) for system in self._downs.get(n, ())}
+        return tuple(name for name in self.systems_down if name in cut) if cut else ()
+
+    @cached_property
+    def _downs(self) -> Mapping[str, tuple[str, ...]]:
+        """For each name, the systems with a need of it that does not hold."""
+        found: dict[str, list[str]] = {}
+        for system in self.systems_down:
+            for need in self.topology.needs(system):
+                if self.out_since(need) is not None:
+                    for name in need:
+                        found.setdefault(name, []).append(system)
+        return {name: tuple(systems) for name, systems in found.items()}
