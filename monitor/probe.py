@@ -150,6 +150,15 @@ class Io(Protocol):
         """Connect; the connection is closed when the visit ends."""
         ...
 
+    async def snmp(self, host: str, port: int, credentials: Any) -> Any:
+        """
+        Return an SNMP agent to ask until the visit ends.
+
+        Takes ``exporters._snmp.credentials``, gives an ``exporters._snmp.session.Agent``: this
+        module stands below both. Nothing is sent yet.
+        """
+        ...
+
     async def resolve(self, host: str) -> Sequence[str]:
         """Addresses of a name, for drivers that open their own sockets; never empty."""
         ...

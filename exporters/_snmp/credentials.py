@@ -5,13 +5,12 @@ They hash and compare by content, so that what belongs to one agent and one user
 again at the next visit. No text of theirs shows a secret.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import SecretStr
 
-V1, V2C, V3 = 0, 1, 3
-"""The version field of a message: RFC 1157, RFC 1901, RFC 3412."""
+from exporters._snmp.community import V2C, V3
 
 Auth = Literal["none", "sha1", "sha224", "sha256", "sha384", "sha512"]
 """HMAC of RFC 3414 and RFC 7860."""
@@ -38,9 +37,9 @@ class User:
 
     name: str
     auth: Auth = "sha256"
-    auth_password: SecretStr = SecretStr("")
+    auth_password: SecretStr = field(default_factory=lambda: SecretStr(""))
     priv: Priv = "aes128"
-    priv_password: SecretStr = SecretStr("")
+    priv_password: SecretStr = field(default_factory=lambda: SecretStr(""))
     context: str = ""
     version: int = V3
 

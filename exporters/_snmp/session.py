@@ -9,15 +9,14 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from exporters._snmp import oid, pdu
-from exporters._snmp.credentials import V1
-from exporters._snmp.pdu import Pdu
+from exporters._snmp.community import V1
+from exporters._snmp.pdu import Pdu, Varbind
 from exporters._snmp.walk import (
     EXCEPTIONS,
     MAX_ROWS,
     NO_SUCH_NAME,
     TOO_BIG,
     Rows,
-    Varbind,
     Walk,
     refusal,
 )
@@ -66,8 +65,7 @@ class Session:
         most = GET_AT_ONCE
         while left:
             asked = left[:most]
-            names: list[Varbind] = [(name, pdu.NULL, None) for name in asked]
-            answer = await self._agent.exchange(Pdu(pdu.GET, 0, 0, 0, names))
+            answer = await self._agent.exchange(pdu.ask(pdu.GET, 0, asked))
             if not answer.error_status:
                 found.update(present(answer.varbinds, asked))
                 del left[: len(asked)]

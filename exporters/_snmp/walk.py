@@ -9,48 +9,22 @@ request smaller until it cannot be. A column ends where its answers leave it.
 from collections.abc import Sequence
 
 from exporters._snmp import oid, pdu
-from exporters._snmp.pdu import Pdu
+from exporters._snmp.pdu import Pdu, Varbind
 from monitor.probe import ProbeError
 
-Varbind = tuple[bytes, int, object]
-"""OID (content bytes), tag, value: as the codec hands it out."""
-
 Rows = dict[bytes, list[Varbind | None]]
-"""Index (content bytes behind the column) to the row's cells, in the order of the columns."""
+"""Index (content bytes behind the column's) to the row's cells, in the order of the columns."""
 
 MAX_ROWS = 10_000
 VALUES_AT_ONCE = 70  # of 20 bytes: what fits into one Ethernet frame
 EXCEPTIONS = pdu.NO_SUCH_OBJECT  # and above: noSuchObject, noSuchInstance, endOfMibView
 
 TOO_BIG, NO_SUCH_NAME = 1, 2
-ERRORS = (
-    "noError",
-    "tooBig",
-    "noSuchName",
-    "badValue",
-    "readOnly",
-    "genErr",
-    "noAccess",
-    "wrongType",
-    "wrongLength",
-    "wrongEncoding",
-    "wrongValue",
-    "noCreation",
-    "inconsistentValue",
-    "resourceUnavailable",
-    "commitFailed",
-    "undoFailed",
-    "authorizationError",
-    "notWritable",
-    "inconsistentName",
-)
-"""error-status, RFC 3416 section 3."""
 
 
 def refusal(answer: Pdu, asked: Sequence[bytes]) -> ProbeError:
     """Say what the agent refused: the status' name, and the OID it points at."""
-    status = answer.error_status
-    name = ERRORS[status] if 0 < status < len(ERRORS) else f"error-status {status}"
+    name = pdu.error_name(answer.error_status)
     at = answer.error_index - 1
     where = asked[at] if 0 <= at < len(asked) else asked[0]
     return ProbeError("status", f"the agent answers {name} for {oid.text(where)}")
@@ -100,10 +74,10 @@ class Walk:
         if not self._live:
             return None
         self._asked = self._live[: self._width]
-        names: list[Varbind] = [(column.at, pdu.NULL, None) for column in self._asked]
+        oids = [column.at for column in self._asked]
         if self._bulk:
-            return Pdu(pdu.GETBULK, 0, 0, self._repetitions(), names)
-        return Pdu(pdu.GETNEXT, 0, 0, 0, names)
+            return pdu.ask(pdu.GETBULK, 0, oids, (0, self._repetitions()))
+        return pdu.ask(pdu.GETNEXT, 0, oids)
 
     def feed(self, answer: Pdu) -> None:
         """Take the answer to the newest request. ProbeError where the walk cannot go on."""

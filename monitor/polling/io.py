@@ -16,6 +16,8 @@ from monitor.clock import Clock
 from monitor.model.target import Target
 from monitor.polling import http, session, tcp, tls
 from monitor.polling.dns import Names
+from monitor.polling.exchange import Bounds
+from monitor.polling.snmp import Sockets
 from monitor.polling.threads import Threads, bind
 from monitor.probe import HttpAnswer, HttpRequest, ProbeError
 
@@ -27,12 +29,13 @@ T = TypeVar("T")
 
 
 class Net:
-    """What all visits of a poller share: one HTTP session, the lookups, the threads."""
+    """What all visits of a poller share: one HTTP session, the lookups, threads, SNMP."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.names = Names()
         self.threads = Threads()
+        self.snmp = Sockets(clock)
         self.http: aiohttp.ClientSession = session.new_session(self.names)
 
     async def __aenter__(self) -> Self:
@@ -40,6 +43,7 @@ class Net:
 
     async def __aexit__(self, *_: object) -> None:
         self.names.close()
+        self.snmp.close()
         await self.http.close()
 
     def guard(self, target: Target) -> "GuardedIo":
@@ -89,6 +93,11 @@ class GuardedIo:
             connection = await tcp.connect(addresses, port, host, context, self._spend)
         self._streams.append(connection)
         return TimedStream(connection, self._in_time)
+
+    async def snmp(self, host: str, port: int, credentials: Any) -> Any:
+        hosts = await self.resolve(host)
+        bounds = Bounds(self._timeout, self.remaining, self._spend)
+        return self._net.snmp.agent(hosts, port, credentials, bounds)
 
     async def resolve(self, host: str) -> Sequence[str]:
         try:

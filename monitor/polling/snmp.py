@@ -1,0 +1,208 @@
+"""
+SNMP over one UDP socket per address family: who asked whom, and whose an answer is.
+
+An answer is told by where it comes from and by its request-id (v1, v2c) or msgID (v3);
+what fits nothing is dropped. What v3 learned of an agent is kept from visit to visit.
+"""
+
+import secrets
+import socket
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from exporters._snmp import community, usm
+from exporters._snmp.ber import BerError
+from exporters._snmp.community import V3
+from exporters._snmp.credentials import Community, Credentials, User
+from exporters._snmp.pdu import Pdu
+from exporters._snmp.usm import Masters
+from exporters._snmp.v3 import Engine
+from monitor import faults
+from monitor.clock import Clock
+from monitor.polling.exchange import Bounds, Exchange, Speech
+from monitor.polling.udp import Address, Peer, Wire, address_of, peer_of
+from monitor.probe import ProbeError
+
+MAX_REMEMBERED = 20_000  # agents of v3, and users
+ELSEWHERE = frozenset({"refused", "unreachable"})  # another address of the name may do better
+COMMUNITY = "; to a wrong community an agent is silent, too"
+DISCOVERED = "; it tells its engine id and is silent to this user's requests"
+TRUSTED = (
+    "; it accepts this user's authentication and is silent to what is encrypted:"
+    " wrong privacy password, or another protocol than priv says"
+)
+
+
+class PlainSpeech:
+    """Version 1 and 2c: a community, and no state."""
+
+    def __init__(self, who: Community) -> None:
+        self._version = who.version
+        self._name = who.name.get_secret_value().encode()
+
+    def outgoing(self, message: Pdu, now: float) -> tuple[int, bytes]:  # noqa: ARG002  no time in it
+        return message.request_id, community.encode(self._version, self._name, message)
+
+    def incoming(self, data: bytes, now: float) -> Pdu:  # noqa: ARG002  likewise
+        version, _, answer = community.decode(data)
+        if version != self._version:
+            raise BerError(f"version {version} where {self._version} was asked")
+        return answer
+
+
+class Sockets:
+    """What all visits of a poller share: the sockets, who waits for what, engines of v3."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._wires: dict[socket.AddressFamily, Wire] = {}
+        self._waiting: dict[Peer, dict[int, Exchange]] = {}
+        self._engines: OrderedDict[tuple[Peer, User], Engine] = OrderedDict()
+        self._masters: OrderedDict[User, Masters] = OrderedDict()
+
+    def agent(
+        self, hosts: Sequence[str], port: int, credentials: Credentials, bounds: Bounds
+    ) -> "RemoteAgent":
+        """Return the agent at the first of these literal addresses that can be reached."""
+        return RemoteAgent(self, [address_of(host, port) for host in hosts], credentials, bounds)
+
+    def close(self) -> None:
+        """Close the sockets; whoever still waits is told by the end of its own visit."""
+        for wire in self._wires.values():
+            wire.close()
+        self._wires.clear()
+
+    def wire(self, family: socket.AddressFamily) -> Wire:
+        """Return the socket of a family, opened when it is first needed. ProbeError."""
+        wire = self._wires.get(family)
+        if wire is None:
+            wire = self._wires[family] = Wire(family, self._heard, self._failed)
+        return wire
+
+    def engine(self, peer: Peer, user: User) -> Engine:
+        """Return what is known of an agent's engine. ProbeError for what cannot be a user."""
+        key = (peer, user)
+        engine = self._engines.pop(key, None)
+        if engine is None:
+            engine = Engine(user.name.encode(), self._keys(user), user.context.encode())
+        self._engines[key] = engine
+        if len(self._engines) > MAX_REMEMBERED:
+            self._engines.popitem(last=False)
+        return engine
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._clock.monotonic()
+
+    def number(self, peer: Peer) -> int:
+        """Return a request-id that nobody can foretell and nobody waits for."""
+        taken = self._waiting.get(peer, ())
+        while (number := secrets.randbits(31)) in taken:
+            pass
+        return number
+
+    def expect(self, peer: Peer, number: int, exchange: Exchange) -> None:
+        """Hand what comes from ``peer`` with this id to ``exchange``."""
+        self._waiting.setdefault(peer, {})[number] = exchange
+
+    def forget(self, peer: Peer, numbers: Sequence[int]) -> None:
+        """Expect these ids no more."""
+        waiting = self._waiting.get(peer, {})
+        for number in numbers:
+            waiting.pop(number, None)
+        if not waiting:
+            self._waiting.pop(peer, None)
+
+    def _keys(self, user: User) -> Masters:
+        """Make a user's keys once for all agents: they cost milliseconds."""
+        keys = self._masters.get(user)
+        if keys is None:
+            secret, hidden = user.auth_password, user.priv_password
+            try:
+                keys = usm.masters(
+                    user.auth,
+                    secret.get_secret_value().encode(),
+                    user.priv,
+                    hidden.get_secret_value().encode(),
+                )
+            except ValueError as error:
+                raise ProbeError("status", str(error)) from None
+            self._masters[user] = keys
+            if len(self._masters) > MAX_REMEMBERED:
+                self._masters.popitem(last=False)
+        return keys
+
+    def _heard(self, data: bytes, peer: Peer) -> None:
+        waiting = self._waiting.get(peer)
+        if waiting is None:
+            return
+        try:
+            _, number = community.peek(data)
+        except BerError:
+            number = -1
+        exchange = waiting.get(number)
+        if exchange is not None:
+            exchange.take(data)
+            return
+        for one in set(waiting.values()):
+            one.junk(len(data))
+
+    def _failed(self, code: int, peer: Peer) -> None:
+        error = faults.of_os(OSError(code, ""))
+        if error.reason in ELSEWHERE:
+            for exchange in set(self._waiting.get(peer, {}).values()):
+                exchange.fail(error)
+
+
+class RemoteAgent:
+    """Implements ``exporters._snmp.session.Agent`` for one visit."""
+
+    def __init__(
+        self,
+        sockets: Sockets,
+        addresses: Sequence[tuple[socket.AddressFamily, Address]],
+        credentials: Credentials,
+        bounds: Bounds,
+    ) -> None:
+        self.version = credentials.version
+        self._sockets = sockets
+        self._left = list(addresses)
+        self._credentials = credentials
+        self._bounds = bounds
+        self._speech = self._introduce()
+        self._answered = False
+
+    async def exchange(self, request: Pdu) -> Pdu:
+        while True:
+            try:
+                answer = await self._ask(request)
+            except ProbeError as error:
+                if error.reason not in ELSEWHERE or self._answered or len(self._left) == 1:
+                    raise self._hint(error) from None
+                del self._left[0]
+                self._speech = self._introduce()
+            else:
+                self._answered = True
+                return answer
+
+    async def _ask(self, request: Pdu) -> Pdu:
+        family, address = self._left[0]
+        route = (self._sockets.wire(family), address)
+        request.request_id = self._sockets.number(peer_of(address))
+        return await Exchange(self._sockets, route, self._speech, request, self._bounds).run()
+
+    def _introduce(self) -> Speech:
+        if isinstance(self._credentials, Community):
+            return PlainSpeech(self._credentials)
+        return self._sockets.engine(peer_of(self._left[0][1]), self._credentials)
+
+    def _hint(self, error: ProbeError) -> ProbeError:
+        """Say what silence may mean, where nothing was heard in this visit."""
+        if error.reason != "timeout" or self._answered:
+            return error
+        said = ""
+        if self.version != V3:
+            said = COMMUNITY
+        elif isinstance(self._speech, Engine) and self._speech.discovered:
+            said = TRUSTED if self._speech.boots else DISCOVERED
+        return ProbeError(error.reason, error.detail + said)
