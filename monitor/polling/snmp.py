@@ -9,10 +9,10 @@ import secrets
 import socket
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from exporters._snmp import community, usm
 from exporters._snmp.ber import BerError
-from exporters._snmp.community import V3
 from exporters._snmp.credentials import Community, Credentials, User
 from exporters._snmp.pdu import Pdu
 from exporters._snmp.usm import Masters
@@ -23,14 +23,14 @@ from monitor.polling.exchange import Bounds, Exchange, Speech
 from monitor.polling.udp import Address, Peer, Wire, address_of, peer_of
 from monitor.probe import ProbeError
 
-MAX_REMEMBERED = 20_000  # agents of v3, and users
+MAX_REMEMBERED = 20_000  # agents, and users
 ELSEWHERE = frozenset({"refused", "unreachable"})  # another address of the name may do better
 COMMUNITY = "; to a wrong community an agent is silent, too"
-DISCOVERED = "; it tells its engine id and is silent to this user's requests"
-TRUSTED = (
-    "; it accepts this user's authentication and is silent to what is encrypted:"
+DISCOVERED = (
+    "; the agent told its engine id and is silent to this user:"
     " wrong privacy password, or another protocol than priv says"
 )
+"""What silence may mean. Where this user has been answered before, it means nothing more."""
 
 
 class PlainSpeech:
@@ -50,6 +50,22 @@ class PlainSpeech:
         return answer
 
 
+@dataclass(slots=True)
+class Acquaintance:
+    """What is known of one agent as one user sees it."""
+
+    speech: Speech
+    answered: bool = False  # ever
+
+    def silence(self) -> str:
+        """Say what it may mean that nothing comes."""
+        if self.answered:
+            return ""
+        if not isinstance(self.speech, Engine):
+            return COMMUNITY
+        return DISCOVERED if self.speech.discovered else ""
+
+
 class Sockets:
     """What all visits of a poller share: the sockets, who waits for what, engines of v3."""
 
@@ -57,7 +73,7 @@ class Sockets:
         self._clock = clock
         self._wires: dict[socket.AddressFamily, Wire] = {}
         self._waiting: dict[Peer, dict[int, Exchange]] = {}
-        self._engines: OrderedDict[tuple[Peer, User], Engine] = OrderedDict()
+        self._known: OrderedDict[tuple[Peer, Credentials], Acquaintance] = OrderedDict()
         self._masters: OrderedDict[User, Masters] = OrderedDict()
 
     def agent(
@@ -79,16 +95,14 @@ class Sockets:
             wire = self._wires[family] = Wire(family, self._heard, self._failed)
         return wire
 
-    def engine(self, peer: Peer, user: User) -> Engine:
-        """Return what is known of an agent's engine. ProbeError for what cannot be a user."""
-        key = (peer, user)
-        engine = self._engines.pop(key, None)
-        if engine is None:
-            engine = Engine(user.name.encode(), self._keys(user), user.context.encode())
-        self._engines[key] = engine
-        if len(self._engines) > MAX_REMEMBERED:
-            self._engines.popitem(last=False)
-        return engine
+    def known(self, peer: Peer, who: Credentials) -> Acquaintance:
+        """Return what is known of an agent. ProbeError for what cannot be a user."""
+        key = (peer, who)
+        known = self._known.pop(key, None) or Acquaintance(self._introduce(who))
+        self._known[key] = known
+        if len(self._known) > MAX_REMEMBERED:
+            self._known.popitem(last=False)
+        return known
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -112,6 +126,11 @@ class Sockets:
             waiting.pop(number, None)
         if not waiting:
             self._waiting.pop(peer, None)
+
+    def _introduce(self, who: Credentials) -> Speech:
+        if isinstance(who, Community):
+            return PlainSpeech(who)
+        return Engine(who.name.encode(), self._keys(who), who.context.encode())
 
     def _keys(self, user: User) -> Masters:
         """Make a user's keys once for all agents: they cost milliseconds."""
@@ -169,8 +188,8 @@ class RemoteAgent:
         self._left = list(addresses)
         self._credentials = credentials
         self._bounds = bounds
-        self._speech = self._introduce()
-        self._answered = False
+        self._known = self._meet()
+        self._answered = False  # in this visit
 
     async def exchange(self, request: Pdu) -> Pdu:
         while True:
@@ -178,31 +197,23 @@ class RemoteAgent:
                 answer = await self._ask(request)
             except ProbeError as error:
                 if error.reason not in ELSEWHERE or self._answered or len(self._left) == 1:
-                    raise self._hint(error) from None
+                    raise self._explained(error) from None
                 del self._left[0]
-                self._speech = self._introduce()
+                self._known = self._meet()
             else:
-                self._answered = True
+                self._answered = self._known.answered = True
                 return answer
 
     async def _ask(self, request: Pdu) -> Pdu:
         family, address = self._left[0]
         route = (self._sockets.wire(family), address)
         request.request_id = self._sockets.number(peer_of(address))
-        return await Exchange(self._sockets, route, self._speech, request, self._bounds).run()
+        return await Exchange(self._sockets, route, self._known.speech, request, self._bounds).run()
 
-    def _introduce(self) -> Speech:
-        if isinstance(self._credentials, Community):
-            return PlainSpeech(self._credentials)
-        return self._sockets.engine(peer_of(self._left[0][1]), self._credentials)
+    def _meet(self) -> Acquaintance:
+        return self._sockets.known(peer_of(self._left[0][1]), self._credentials)
 
-    def _hint(self, error: ProbeError) -> ProbeError:
-        """Say what silence may mean, where nothing was heard in this visit."""
-        if error.reason != "timeout" or self._answered:
+    def _explained(self, error: ProbeError) -> ProbeError:
+        if error.reason != "timeout":
             return error
-        said = ""
-        if self.version != V3:
-            said = COMMUNITY
-        elif isinstance(self._speech, Engine) and self._speech.discovered:
-            said = TRUSTED if self._speech.boots else DISCOVERED
-        return ProbeError(error.reason, error.detail + said)
+        return ProbeError(error.reason, error.detail + self._known.silence())
