@@ -6,12 +6,15 @@ A probe keeps no state, reads no clock and opens no socket but through its ``Io`
 
 from collections.abc import Mapping
 
-from exporters import http, icmp, postgresql, scrape, tcp
+from exporters import hl7, http, icmp, modbus, nut, postgresql, scrape, tcp
 from monitor.probe import Probe
 
 PROBES: Mapping[str, Probe] = {
+    "hl7": hl7.PROBE,
     "http": http.PROBE,
     "icmp": icmp.PROBE,
+    "modbus": modbus.PROBE,
+    "nut": nut.PROBE,
     "postgresql": postgresql.PROBE,
     "scrape": scrape.PROBE,
     "tcp": tcp.PROBE,

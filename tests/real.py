@@ -15,6 +15,12 @@ NAMES = {
     "chromium": ("chromium",),
     "ip": ("ip",),
     "victoria-metrics": ("victoria-metrics",),
+    "upsd": ("/lib/nut/upsd",),  # the one in /sbin is a wrapper that wants /etc/nut
+    "dummy-ups": ("/lib/nut/dummy-ups",),
+    "snmp-ups": ("/lib/nut/snmp-ups",),
+    "orthanc": ("Orthanc",),
+    "dcmqrscp": ("dcmqrscp",),
+    "storescp": ("storescp",),
 }
 
 
