@@ -13,6 +13,8 @@ from monitor.config.loading import SECTIONS as TOP
 TEXT = DOC.read_text(encoding="utf-8")
 EXAMPLE = ROOT / "deploy/example/zhiban.yml"
 SECRETS = {
+    "ZHIBAN_SNMP_AUTH": "not-a-real-one",
+    "ZHIBAN_SNMP_PRIV": "not-a-real-one",
     "ZHIBAN_HIS_DB_PASSWORD": "not-a-real-one",
     "ZHIBAN_WECOM_KEY": "not-a-real-one",
     "ZHIBAN_SMS_URL": "http://10.0.0.1/sms",
