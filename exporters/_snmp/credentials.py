@@ -10,7 +10,9 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from exporters._snmp.community import V2C, V3
+from exporters._snmp.community import V1, V2C, V3
+
+__all__ = ["V1", "V2C", "V3", "Auth", "Community", "Credentials", "Priv", "User"]
 
 Auth = Literal["none", "sha1", "sha224", "sha256", "sha384", "sha512"]
 """HMAC of RFC 3414 and RFC 7860."""

@@ -16,6 +16,7 @@ Rows = dict[bytes, list[Varbind | None]]
 """Index (content bytes behind the column's) to the row's cells, in the order of the columns."""
 
 MAX_ROWS = 10_000
+MAX_CELLS = 50_000  # of one table; a cell takes some 200 bytes until the visit ends
 VALUES_AT_ONCE = 70  # of 20 bytes: what fits into one Ethernet frame
 EXCEPTIONS = pdu.NO_SUCH_OBJECT  # and above: noSuchObject, noSuchInstance, endOfMibView
 
@@ -64,7 +65,7 @@ class Walk:
         self._asked: list[Column] = []
         self._width = max(1, self._columns)  # columns in one request
         self._most = repetitions  # rows in one request
-        self._max_rows = max_rows
+        self._max_rows = min(max_rows, MAX_CELLS // max(1, len(columns)))
         self._bulk = repetitions > 0 and not v1
         self._v1 = v1
         self._risen: dict[bytes, bytes] = {}  # index to one that was found to stand behind it

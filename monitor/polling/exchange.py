@@ -85,6 +85,7 @@ class Exchange:
         "_again",
         "_answer",
         "_bounds",
+        "_junk",
         "_loop",
         "_numbers",
         "_pause",
@@ -95,6 +96,7 @@ class Exchange:
         "_speech",
         "_timer",
         "_tries",
+        "size",
     )
 
     def __init__(
@@ -111,7 +113,9 @@ class Exchange:
         self._numbers: list[int] = []
         self._pause = self._first_pause()
         self._tries = 0
+        self.size = 0  # bytes of the answer
         self._again = 0  # Reports in a row that asked for another message
+        self._junk = 0  # datagrams from the agent's address that fit nothing
         self._problem = ""  # of the newest answer that could not be read
 
     async def run(self) -> Pdu:
@@ -141,10 +145,12 @@ class Exchange:
             elif found.kind != pdu.RESPONSE or found.request_id != self._request.request_id:
                 self._problem = "is an answer to something else"
             else:
+                self.size = len(data)
                 self._answer.set_result(found)
 
     def junk(self, size: int) -> None:
         """Count what comes from the agent's address and fits nothing."""
+        self._junk += 1
         try:
             self._bounds.spend(size)
         except ProbeError as error:
@@ -192,5 +198,8 @@ class Exchange:
     def _late(self) -> ProbeError:
         if self._problem:
             return ProbeError("protocol", f"the agent's answer cannot be read: {self._problem}")
+        if not self._tries:
+            return ProbeError("timeout", f"not at its end within {self._bounds.timeout:g} s")
         tries = "1 try" if self._tries == 1 else f"{self._tries} tries"
-        return ProbeError("timeout", f"no answer within {self._bounds.timeout:g} s ({tries})")
+        junk = f", {self._junk} datagrams that answer nothing we asked" if self._junk else ""
+        return ProbeError("timeout", f"no answer within {self._bounds.timeout:g} s ({tries}{junk})")

@@ -24,6 +24,7 @@ from monitor.polling.udp import Address, Peer, Wire, address_of, peer_of
 from monitor.probe import ProbeError
 
 MAX_REMEMBERED = 20_000  # agents, and users
+MAX_ANSWERS = 4 << 20  # bytes of answers in one visit: what is decoded is held until its end
 ELSEWHERE = frozenset({"refused", "unreachable"})  # another address of the name may do better
 COMMUNITY = "; to a wrong community an agent is silent, too"
 DISCOVERED = (
@@ -190,6 +191,7 @@ class RemoteAgent:
         self._bounds = bounds
         self._known = self._meet()
         self._answered = False  # in this visit
+        self._bytes = 0  # of answers
 
     async def exchange(self, request: Pdu) -> Pdu:
         while True:
@@ -208,7 +210,12 @@ class RemoteAgent:
         family, address = self._left[0]
         route = (self._sockets.wire(family), address)
         request.request_id = self._sockets.number(peer_of(address))
-        return await Exchange(self._sockets, route, self._known.speech, request, self._bounds).run()
+        exchange = Exchange(self._sockets, route, self._known.speech, request, self._bounds)
+        answer = await exchange.run()
+        self._bytes += exchange.size
+        if self._bytes > MAX_ANSWERS:
+            raise ProbeError("too_large", f"more than {MAX_ANSWERS} bytes of answers in one visit")
+        return answer
 
     def _meet(self) -> Acquaintance:
         return self._sockets.known(peer_of(self._left[0][1]), self._credentials)
