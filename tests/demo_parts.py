@@ -40,6 +40,28 @@ class FakeDatabase:
         writer.close()
 
 
+class FakeAgents:
+    """SNMP agents that only remember what they were told."""
+
+    def __init__(self):
+        self.told = []
+
+    def address(self, name):
+        return (HOST, 9)  # discard: nobody asks
+
+    async def start(self, roles):
+        self.told += [("start", name) for name, _ in roles]
+
+    async def boot(self, name):
+        self.told.append(("boot", name))
+
+    async def change(self, name, what, *, on):
+        self.told.append((what, name, on))
+
+    async def stop(self):
+        self.told.append(("stop",))
+
+
 class FakeChild:
     """A daemon that is down until somebody starts it."""
 

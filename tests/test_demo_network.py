@@ -8,6 +8,7 @@ from monitor.demo import network
 from monitor.demo.network import Break, Condition, Device
 from monitor.demo.places import DEVICES, SYSTEMS, UPLINK
 
+PARTS = {name for name, device in DEVICES.items() if device.is_part}
 SIX = {"lis-app", "lis-web", "emr-app", "emr-web", "tijian-app", "tijian-web"}
 
 # broken -> isolated besides them
@@ -16,29 +17,34 @@ BREAKS = {
     "the other one alone neither": (["core-switch-2"], set()),
     "both core switches isolate everything": (
         ["core-switch-1", "core-switch-2"],
-        set(DEVICES) - {"core-switch-1", "core-switch-2"},
+        set(DEVICES) - PARTS - {"core-switch-1", "core-switch-2"},
     ),
     "access-switch-3 single-homes six servers": (["access-switch-3"], SIX),
     "a server with two cards lives on one switch": (["access-switch-1"], {"terminal-jizhen"}),
     "both room switches": (
         ["access-switch-1", "access-switch-2"],
         set(DEVICES)
+        - PARTS
         - SIX
         - {f"core-switch-{n}" for n in "12"}
-        - {f"access-switch-{n}" for n in "123"},
+        - {f"access-switch-{n}" for n in "123456"},
     ),
     "a server takes nothing with it": (["lis-app"], set()),
     "a service that answers 500 cuts nobody off": (["his-web-1"], set()),
     "the database's stop cuts no network path": (["his-db"], set()),
     "our edge of the insurance line takes theirs": (["yibao-edge"], {"yibao-center"}),
     "their end takes nothing of ours": (["yibao-center"], set()),
+    "a UPS without mains stays reachable": (["ups-1"], set()),
+    "its card takes it out of sight": (["ups-1-card"], {"ups-1"}),
+    "a port takes nothing with it": (["uplink-access-3"], set()),
+    "nor does a hot room": (["room"], set()),
 }
 
 
 @pytest.mark.parametrize(("broken", "isolated"), BREAKS.values(), ids=BREAKS)
 def test_what_a_break_isolates(broken, isolated):
     conditions = {n: network.condition(n, DEVICES, broken) for n in DEVICES}
-    assert {n for n, c in conditions.items() if c is Condition.ISOLATED} == isolated
+    assert {n for n, c in conditions.items() if c is Condition.ISOLATED} - PARTS == isolated
     assert {n for n, c in conditions.items() if c is Condition.BROKEN} == set(broken)
 
 
@@ -61,6 +67,8 @@ BLAMES = {
         ("core-switch-1", "core-switch-2", "access-switch-3"),
     ),
     "itself is not to blame for itself": ("lis-app", ["lis-app"], ()),
+    "a UPS' card": ("ups-1", ["ups-1", "ups-1-card"], ("ups-1-card",)),
+    "a port is not": ("lis-app", ["uplink-access-3"], ()),
 }
 
 
@@ -94,7 +102,8 @@ def test_the_table_is_whole():
     assert set(UPLINK) <= seen
     assert {n for system in SYSTEMS for entry in system.needs for n in entry} <= seen
     assert {d.system for d in DEVICES.values() if d.system} == {s.name for s in SYSTEMS}
-    assert len(DEVICES) == 25
+    assert len(DEVICES) - len(PARTS) == 33
+    assert {DEVICES[n].kind for n in PARTS} == {""}
 
 
 @st.composite

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from monitor.demo import siteconfig
-from monitor.demo.places import DEVICES, PEOPLE
+from monitor.demo.agents import login, password_files
+from monitor.demo.places import DEVICES, PEOPLE, WATCHED
 from monitor.model.person import DIRECTOR, ON_DUTY
 
 
@@ -16,9 +17,10 @@ def site(tmp_path):
     password = tmp_path / "his-db.password"
     password.write_text("not-the-real-one\n")
     password.chmod(0o600)
-    ports = {name: 40_000 + n for n, name in enumerate(DEVICES)}
+    login(tmp_path)  # writes its passwords
+    ports = {name: 40_000 + n for n, name in enumerate(WATCHED)}
     url = "http://127.0.0.1:8601/phone"
-    return siteconfig.Site(tmp_path, ports, 8600, url, password, 60.0)
+    return siteconfig.Site(tmp_path, ports, 8600, url, password, password_files(tmp_path), 60.0)
 
 
 def test_the_real_loader_takes_it(site):
@@ -30,7 +32,7 @@ def test_the_real_loader_takes_it(site):
     loaded = load(siteconfig.write(site, DEVICES))
     assert loaded.demo
     assert {n: t.depends_on for n, t in loaded.targets.items()} == {
-        n: d.depends_on for n, d in DEVICES.items()
+        n: d.depends_on for n, d in WATCHED.items()
     }
     assert loaded.daemon.grid == timedelta(seconds=5)
     assert all(t.timeout < t.every == timedelta(seconds=5) for t in loaded.targets.values())
@@ -49,6 +51,9 @@ def test_secrets_stand_in_files_of_the_owner_only(site, tmp_path):
     assert stat.S_IMODE((tmp_path / "phone.url").stat().st_mode) == 0o600
     assert "8601/phone" not in path.read_text()
     assert "not-the-real-one" not in path.read_text()
+    for file in password_files(tmp_path):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert file.read_text().strip() not in path.read_text()
 
 
 def test_needs_are_written_as_people_write_them(site):
@@ -73,7 +78,7 @@ def test_rules_of_an_earlier_run_go(site, tmp_path):
         for group in yaml.safe_load(file.read_text())["groups"]
         for rule in group["rules"]
     }
-    assert fors <= {"0s", "10s"}
+    assert fors <= {"0s", "5s", "10s", "15s"}
 
 
 FORS = {

@@ -4,7 +4,7 @@ import json
 
 import aiohttp
 import pytest
-from demo_parts import FakeChild, FakeDatabase, switchboard
+from demo_parts import FakeAgents, FakeChild, FakeDatabase, switchboard
 
 from monitor.demo.edge import HOST
 from monitor.demo.hospital import Hospital
@@ -34,7 +34,7 @@ NOTICE = {
 
 @pytest.fixture
 async def hospital(clock):
-    built = Hospital(DEVICES, FakeDatabase(), clock)
+    built = Hospital(DEVICES, FakeDatabase(), FakeAgents(), clock)
     await built.start()
     yield built
     await built.stop()

@@ -7,12 +7,13 @@ take connections are cut, the others open. One change at a time.
 
 import asyncio
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from monitor.clock import Clock
-from monitor.demo import servers
+from monitor.demo import clinical, servers
+from monitor.demo.datagrams import DatagramEdge
 from monitor.demo.edge import HOST, Address, Edge
 from monitor.demo.network import (
     Break,
@@ -56,6 +57,30 @@ class Database(Protocol):
         ...
 
 
+class SnmpAgents(Protocol):
+    """The SNMP agents: agents.Agents, or a test's own."""
+
+    def address(self, name: str) -> Address:
+        """Where a device's agent listens."""
+        ...
+
+    async def start(self, roles: Iterable[tuple[str, str]]) -> None:
+        """Start an agent for each (name, role)."""
+        ...
+
+    async def boot(self, name: str) -> None:
+        """Switch a device off and on."""
+        ...
+
+    async def change(self, name: str, what: str, *, on: bool) -> None:
+        """Let something happen to a device."""
+        ...
+
+    async def stop(self) -> None:
+        """End them all."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How one device stands, for the switchboard and `zhiban demo status`."""
@@ -70,12 +95,15 @@ class Standing:
 class Hospital:
     """All devices. ``start()`` first, ``stop()`` last."""
 
-    def __init__(self, devices: Devices, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, devices: Devices, database: Database, agents: SnmpAgents, clock: Clock
+    ) -> None:
         self.devices = devices
         self.broken: frozenset[str] = frozenset()
         self._database = database
+        self._agents = agents
         self._clock = clock
-        self._edges: dict[str, Edge] = {}
+        self._edges: dict[str, Edge | DatagramEdge] = {}
         self._servers: dict[str, servers.Server] = {}
         self._change = asyncio.Lock()
 
@@ -86,10 +114,14 @@ class Hospital:
 
     async def start(self) -> None:
         """Start the database and every server, then open the edges."""
-        self._edges = {name: Edge() for name in self.devices}
-        await self._database.start()
-        for device in self.devices.values():
-            if device.kind != "postgresql":
+        watched = [device for device in self.devices.values() if not device.is_part]
+        self._edges = {d.name: DatagramEdge() if d.kind == "snmp" else Edge() for d in watched}
+        spoken = [(d.name, d.role) for d in watched if d.kind == "snmp"]
+        await asyncio.gather(self._database.start(), self._agents.start(spoken))
+        for device in watched:
+            if device.kind == "snmp":
+                self._edges[device.name].backend = self._agents.address(device.name)
+            elif device.kind != "postgresql":
                 server = self._server(device)
                 await server.start()
                 self._servers[device.name] = server
@@ -103,31 +135,38 @@ class Hospital:
                 edge.cut()
             stopping = [server.stop() for server in self._servers.values()]
             closing = [edge.close() for edge in self._edges.values()]
-            await asyncio.gather(*stopping, *closing, self._database.stop())
+            ending = [self._database.stop(), self._agents.stop()]
+            await asyncio.gather(*stopping, *closing, *ending)
 
     async def break_(self, name: str) -> tuple[str, ...]:
         """Break a device; the names that lost their path by it. UnknownDeviceError."""
         self.known(name)
         async with self._change:
             before = reachable(self.devices, self.broken)
-            if name not in self.broken and self.devices[name].breaks is Break.STOP:
-                await self._database.crash()
+            if name not in self.broken:
+                await self._happen(self.devices[name], on=True)
             self.broken |= {name}
             await self._settle()
             gone = before - reachable(self.devices, self.broken)
-            return tuple(n for n in self.devices if n in gone and n != name)
+            return self._others(name, gone)
 
     async def mend(self, name: str) -> tuple[str, ...]:
         """Take a break back; the names that have their path again. UnknownDeviceError."""
         self.known(name)
         async with self._change:
             before = reachable(self.devices, self.broken)
-            if name in self.broken and self.devices[name].breaks is Break.STOP:
-                await self._database.start()
+            if name in self.broken:
+                await self._happen(self.devices[name], on=False)
             self.broken -= {name}
             await self._settle()
             back = reachable(self.devices, self.broken) - before
-            return tuple(n for n in self.devices if n in back and n != name)
+            return self._others(name, back)
+
+    def _others(self, name: str, names: frozenset[str]) -> tuple[str, ...]:
+        """Devices of these beside the one named; a part goes unsaid with its device."""
+        return tuple(
+            n for n, d in self.devices.items() if n in names and n != name and not d.is_part
+        )
 
     def standings(self) -> tuple[Standing, ...]:
         """Every device, in the tree's order."""
@@ -137,7 +176,7 @@ class Hospital:
                 depth,
                 condition(device.name, self.devices, self.broken),
                 tuple(self.devices[n].title for n in blame(device.name, self.devices, self.broken)),
-                f"{HOST}:{self._edges[device.name].port}",
+                f"{HOST}:{self._edges[device.name].port}" if not device.is_part else "",
             )
             for depth, device in tree(self.devices)
         )
@@ -147,6 +186,21 @@ class Hospital:
         if name not in self.devices:
             near = difflib.get_close_matches(name, self.devices, n=3, cutoff=0.5)
             raise UnknownDeviceError(name, tuple(near))
+
+    async def _happen(self, device: Device, *, on: bool) -> None:
+        """Let the device itself break or be whole again; its path is _settle's."""
+        owner = self.devices[device.owner]
+        match device.breaks:
+            case Break.STOP:
+                await (self._database.crash() if on else self._database.start())
+            case Break.MAINS | Break.PORT | Break.NOISE | Break.WORN:
+                await self._agents.change(owner.name, device.what, on=on)
+            case Break.HEAT:
+                sensor = self._servers[owner.name]
+                if isinstance(sensor, clinical.Room):
+                    sensor.heat(on=on)
+            case Break.CUT if owner.kind == "snmp" and not on:
+                await self._agents.boot(owner.name)  # it had no power
 
     async def _settle(self) -> None:
         """Make the sockets say what the model says. Cuts come first."""
@@ -166,6 +220,12 @@ class Hospital:
                 return servers.Site(servers.application(device.title, self._check(device)))
             case "scrape":
                 return servers.Site(servers.node_exporter(device.name, self._clock))
+            case "dicom":
+                return clinical.Pacs()
+            case "hl7":
+                return clinical.Lis()
+            case "modbus":
+                return clinical.Room(self._clock)
             case _:
                 return servers.Banner(device.name)
 

@@ -17,6 +17,11 @@ class Break(StrEnum):
     CUT = "cut"  # power off: its connections and everything behind it
     ERROR = "error"  # the machine stays reachable, its service answers HTTP 500
     STOP = "stop"  # the service's process is really stopped; the port refuses
+    MAINS = "mains"  # a UPS loses its mains supply and says so; it stays reachable
+    PORT = "port"  # one port of a switch has no light
+    NOISE = "noise"  # one port of a switch receives broken frames
+    WORN = "worn"  # a UPS' battery is to be replaced
+    HEAT = "heat"  # the room gets hot
 
 
 class Condition(StrEnum):
@@ -33,13 +38,25 @@ class Device:
 
     name: str
     title: str
-    kind: str  # of the probe: tcp, http, scrape, postgresql
+    kind: str  # of the probe: tcp, http, scrape, postgresql, snmp ...; "" for a part
     role: str
     level: int = 2
     uplinks: Needs = ()  # the network path: all entries, any name of an entry
     needs: Needs = ()  # what its service stands on besides the network
     system: str = ""
     breaks: Break = Break.CUT
+    of: str = ""  # the device this is a part of: no target, but it breaks by its own name
+    what: str = ""  # a part's place in its device, in virtual.py's words: port-7
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of a device: no target of its own."""
+        return bool(self.of)
+
+    @property
+    def owner(self) -> str:
+        """The device that a break of it happens to."""
+        return self.of or self.name
 
     @property
     def depends_on(self) -> Needs:
@@ -48,6 +65,14 @@ class Device:
 
 
 Devices = Mapping[str, Device]
+SILENCING = (Break.CUT, Break.STOP)
+"""Breaks after which nothing answers on the device's port."""
+
+
+def _severed(name: str, devices: Devices, broken: frozenset[str]) -> tuple[str, ...]:
+    """Name the broken ones of the device and its parts that leave it without an answer."""
+    mine = (n for n in broken if n in devices and devices[n].owner == name)
+    return tuple(sorted(n for n in mine if devices[n].breaks in SILENCING))
 
 
 def reachable(devices: Devices, broken: Iterable[str]) -> frozenset[str]:
@@ -58,7 +83,7 @@ def reachable(devices: Devices, broken: Iterable[str]) -> frozenset[str]:
     def up(name: str) -> bool:
         if name not in answers:
             device = devices[name]
-            off = name in broken and device.breaks is not Break.ERROR
+            off = _severed(name, devices, broken) or (name in broken and device.breaks in SILENCING)
             answers[name] = not off and all(any(map(up, entry)) for entry in device.uplinks)
         return answers[name]
 
@@ -86,8 +111,9 @@ def blame(name: str, devices: Devices, broken: Iterable[str]) -> tuple[str, ...]
             if not any(n in up for n in entry):
                 for n in entry:
                     walk(n)
-        if at in broken and at != name:
-            found[at] = None
+        for cause in (*_severed(at, devices, broken), at):
+            if cause in broken and cause != name:
+                found[cause] = None
 
     walk(name)
     return tuple(found)
@@ -96,7 +122,7 @@ def blame(name: str, devices: Devices, broken: Iterable[str]) -> tuple[str, ...]
 def behind(name: str, devices: Devices) -> tuple[str, ...]:
     """List what only this device holds up: the names a lone break of it isolates."""
     up = reachable(devices, [name])
-    return tuple(n for n in devices if n not in up and n != name)
+    return tuple(n for n, d in devices.items() if n not in up and n != name and not d.is_part)
 
 
 def tree(devices: Devices) -> Iterator[tuple[int, Device]]:

@@ -19,6 +19,7 @@ import jinja2
 from aiohttp import web
 
 from monitor.clock import Clock
+from monitor.demo.agents import AgentsError
 from monitor.demo.hospital import Hospital, Standing, UnknownDeviceError
 from monitor.demo.network import Break, Condition
 from monitor.demo.phone import MODE_TITLES, MalformedMessageError, Message, Mode, Phones
@@ -38,7 +39,16 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 CONDITION_TITLES = {Condition.WELL: "正常", Condition.ISOLATED: "受影响"}
-BREAK_TITLES = {Break.CUT: "断开", Break.ERROR: "出错", Break.STOP: "停止"}
+BREAK_TITLES = {
+    Break.CUT: "断开",
+    Break.ERROR: "出错",
+    Break.STOP: "停止",
+    Break.MAINS: "断市电",
+    Break.PORT: "断开",
+    Break.NOISE: "接触不良",
+    Break.WORN: "老化",
+    Break.HEAT: "升温",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +160,7 @@ class _Board:
                     touched = await change(words.get("name", ""))
                 except UnknownDeviceError as e:
                     raise _refusal(404, str(e)) from e
-                except PostgresError as e:
+                except (PostgresError, AgentsError) as e:
                     raise _refusal(503, str(e)) from e
                 return {"name": words["name"], "also": list(touched)}
             case "phone-mode":
@@ -170,7 +180,11 @@ class _Board:
         text = self._pages.get_template(template).render(
             rows=desk.hospital.standings(),
             broken=len(desk.hospital.broken),
-            isolated=sum(s.condition is Condition.ISOLATED for s in desk.hospital.standings()),
+            isolated=sum(
+                s.condition is Condition.ISOLATED and not s.device.is_part
+                for s in desk.hospital.standings()
+            ),
+            watched=sum(not s.device.is_part for s in desk.hospital.standings()),
             phones=_per_person(desk),
             mode=desk.phones.mode,
             modes=MODE_TITLES,

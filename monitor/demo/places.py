@@ -16,20 +16,28 @@ ERROR, STOP = Break.ERROR, Break.STOP
 
 # The columns are the fields of Device, in their order.
 _ROWS: tuple[Device, ...] = (
-    Device("core-switch-1", "核心交换机1", "tcp", "core-switch", 1),
-    Device("core-switch-2", "核心交换机2", "tcp", "core-switch", 1),
-    Device("access-switch-1", "机房接入交换机1", "tcp", "access-switch", 1, CORE),
-    Device("access-switch-2", "机房接入交换机2", "tcp", "access-switch", 1, CORE),
-    Device("access-switch-3", "3号楼接入交换机", "tcp", "access-switch", 1, CORE),
+    Device("core-switch-1", "核心交换机1", "snmp", "core-switch", 1),
+    Device("core-switch-2", "核心交换机2", "snmp", "core-switch", 1),
+    Device("access-switch-1", "机房接入交换机1", "snmp", "access-switch", 1, CORE),
+    Device("access-switch-2", "机房接入交换机2", "snmp", "access-switch", 1, CORE),
+    Device("access-switch-3", "3号楼接入交换机", "snmp", "access-switch", 1, CORE),
+    Device("access-switch-4", "门诊楼接入交换机", "snmp", "access-switch", 1, CORE),
+    Device("access-switch-5", "住院楼接入交换机", "snmp", "access-switch", 1, CORE),
+    Device("access-switch-6", "医技楼接入交换机", "snmp", "access-switch", 1, CORE),
+    Device("ups-1", "UPS1", "snmp", "ups", 1, ROOM, breaks=Break.MAINS, what="mains"),
+    Device("ups-2", "UPS2", "snmp", "ups", 1, ROOM, breaks=Break.MAINS, what="mains"),
+    Device("room", "机房温湿度", "modbus", "room", 2, ROOM, breaks=Break.HEAT),
     Device("his-db", "HIS数据库", "postgresql", "database", 1, ROOM, (), "HIS", STOP),
     Device("his-app-1", "HIS应用服务器1", "scrape", "server", 1, ROOM, (), "HIS"),
     Device("his-app-2", "HIS应用服务器2", "scrape", "server", 1, ROOM, (), "HIS"),
     Device("his-web-1", "HIS工作站网站1", "http", "web", 1, ROOM, HIS_DB, "HIS", ERROR),
     Device("his-web-2", "HIS工作站网站2", "http", "web", 1, ROOM, HIS_DB, "HIS", ERROR),
+    Device("pacs", "PACS影像归档", "dicom", "pacs", 1, ROOM, (), "PACS"),
     Device("pacs-app", "PACS应用服务器", "scrape", "server", 1, ROOM, (), "PACS"),
     Device("pacs-store", "PACS存储服务器", "scrape", "server", 2, ROOM, (), "PACS"),
     Device("pacs-web", "PACS阅片网站", "http", "web", 2, ROOM, (), "PACS", ERROR),
     Device("site-web", "医院门户网站", "http", "web", 3, ROOM, (), "", ERROR),
+    Device("lis", "LIS接口", "hl7", "lis", 1, ROOM, (), "LIS"),
     Device("lis-app", "LIS应用服务器", "scrape", "server", 1, HOUSE_3, (), "LIS"),
     Device("lis-web", "LIS网站服务器", "http", "web", 1, HOUSE_3, (), "LIS", ERROR),
     Device("emr-app", "电子病历应用服务器", "scrape", "server", 1, HOUSE_3, (), "EMR"),
@@ -42,13 +50,31 @@ _ROWS: tuple[Device, ...] = (
     Device("terminal-zhuyuan", "住院登记终端", "tcp", "terminal", 3, (("access-switch-2",),)),
     Device("terminal-zizhu", "门诊自助机1", "tcp", "terminal", 3, (("access-switch-2",),)),
 )
-DEVICES = {row.name: row for row in _ROWS}
+
+
+def _part(name: str, title: str, of: str, breaks: Break, what: str = "") -> Device:
+    """Make a part of a device: it stands under it in the network's tree."""
+    return Device(name, title, "", "part", 3, ((of,),), breaks=breaks, of=of, what=what)
+
+
+# The last two ports of an access switch lead up, one to each core (virtual.py).
+_PARTS = (
+    _part("uplink-access-2", "机房接入交换机2上联口1", "access-switch-2", Break.PORT, "port-7"),
+    _part("uplink-access-3", "3号楼接入交换机上联口1", "access-switch-3", Break.PORT, "port-7"),
+    _part("cable-access-4", "门诊楼接入交换机上联光缆", "access-switch-4", Break.NOISE, "noise-8"),
+    _part("ups-1-card", "UPS1管理卡", "ups-1", Break.CUT),
+    _part("ups-2-card", "UPS2管理卡", "ups-2", Break.CUT),
+    _part("ups-2-battery", "UPS2电池", "ups-2", Break.WORN, "worn"),
+)
+DEVICES = {row.name: row for row in (*_ROWS, *_PARTS)}
+
+WATCHED = {name: row for name, row in DEVICES.items() if not row.is_part}
 
 SYSTEMS = (
     System("HIS", "HIS", (*HIS_DB, ("his-web-1", "his-web-2"))),
     System("EMR", "电子病历", (("emr-app",), ("emr-web",))),
-    System("LIS", "LIS", (("lis-app",), ("lis-web",))),
-    System("PACS", "PACS", (("pacs-app",), ("pacs-web",))),
+    System("LIS", "LIS", (("lis",), ("lis-app",), ("lis-web",))),
+    System("PACS", "PACS", (("pacs",), ("pacs-app",), ("pacs-web",))),
     System("YIBAO", "医保", (("yibao-edge",), ("yibao-center",))),
     System("TIJIAN", "体检", (("tijian-app",), ("tijian-web",)), 2),
 )

@@ -18,13 +18,13 @@ from pathlib import Path
 from aiohttp import web
 
 from monitor.clock import Clock
-from monitor.demo import page, postgres, siteconfig
+from monitor.demo import agents, page, postgres, siteconfig
 from monitor.demo.control import Answer, Control, Note, RefusedError, home_state
 from monitor.demo.daemon import DAEMON, Child, DaemonError, end_leftover
 from monitor.demo.edge import HOST
 from monitor.demo.hospital import Hospital, UnknownDeviceError
 from monitor.demo.phone import Phones
-from monitor.demo.places import DEVICES, PEOPLE
+from monitor.demo.places import DEVICES, PEOPLE, WATCHED
 from monitor.demo.ports import free_port, is_free
 from monitor.demo.words import changed, say
 from monitor.model.person import ROLE_TITLES
@@ -76,7 +76,7 @@ async def serve(options: Options, clock: Clock) -> int:
         if not stopping:
             raise
         say("ended; state is kept")
-    except (postgres.PostgresError, DaemonError) as e:
+    except (postgres.PostgresError, agents.AgentsError, DaemonError) as e:
         raise DemoError(str(e)) from e
     return 0
 
@@ -85,14 +85,15 @@ async def _start(options: Options, clock: Clock, stack: contextlib.AsyncExitStac
     state = state_folder(options.state)
     _lock(state, stack)
     console_port = _console_port(options.port)
-    say(f"starting a PostgreSQL, {len(DEVICES)} devices and the daemon ...")
+    say(f"starting a PostgreSQL, {len(WATCHED)} devices and the daemon ...")
     if pid := await end_leftover(state):
         say(f"ended the daemon that an earlier demo left behind (pid {pid})")
 
     child = Child(state, lambda how: _gone(how, options.program), options.daemon)
     cluster = postgres.Cluster(state, postgres.find())
     await cluster.prepare()
-    hospital = Hospital(DEVICES, cluster, clock)
+    login = agents.login(state)
+    hospital = Hospital(DEVICES, cluster, agents.Agents(state, login), clock)
     stack.push_async_callback(_end, child, hospital)
     await hospital.start()
     phones = Phones(state / "phone.jsonl")
@@ -109,7 +110,10 @@ async def _start(options: Options, clock: Clock, stack: contextlib.AsyncExitStac
     board = await _open(page.Desk(hospital, phones, people, daemon, clock), stack)
 
     secret, url = cluster.password_file, f"{board}phone"
-    site = siteconfig.Site(state, hospital.ports, console_port, url, secret, options.speed)
+    passwords = agents.password_files(state)
+    site = siteconfig.Site(
+        state, hospital.ports, console_port, url, secret, passwords, options.speed
+    )
     siteconfig.write(site, DEVICES)
     stack.push_async_callback(control.close)
     await control.open()
@@ -156,7 +160,7 @@ class Acts:
             lines = [changed(act, DEVICES[name], await change(name)) for name in names]
         except UnknownDeviceError as e:
             raise RefusedError(f"{e}; `status` lists them all") from e
-        except postgres.PostgresError as e:
+        except (postgres.PostgresError, agents.AgentsError) as e:
             raise RefusedError(str(e), 1) from e
         return {"text": "\n".join(lines)}
 
@@ -220,7 +224,7 @@ def _greet(options: Options, site: siteconfig.Site, child: Child, switchboard: s
     program = options.program
     seconds = siteconfig.watch(options.speed).total_seconds() / options.speed
     say(
-        f"Zhiban demo: a virtual hospital of {len(DEVICES)} devices is up on {HOST}\n"
+        f"Zhiban demo: a virtual hospital of {len(WATCHED)} devices is up on {HOST}\n"
         f"  console      {console}\n"
         f"  switchboard  {switchboard}  (network and pretend phones)\n"
         f"  daemon       pid {child.pid}, log {child.log}\n"
@@ -231,6 +235,9 @@ def _greet(options: Options, site: siteconfig.Site, child: Child, switchboard: s
         f"  {program} demo break access-switch-3   six servers hang on it alone\n"
         f"  {program} demo break core-switch-1     half of a redundant pair: 隐患\n"
         f"  {program} demo break his-db            PostgreSQL really stops\n"
+        f"  {program} demo break ups-1             mains gone, the battery runs down\n"
+        f"  {program} demo break pacs lis room     DICOM, HL7 and Modbus\n"
+        f"  {program} demo break uplink-access-2   one port of a switch\n"
         f"  {program} demo status | phone | mend NAME\n"
         f"  kill -9 {child.pid}; {program} demo restart-daemon\n"
         "Ctrl-C ends it."

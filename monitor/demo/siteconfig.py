@@ -16,6 +16,8 @@ from typing import Any
 import yaml
 
 from monitor.config import durations, shipped
+from monitor.demo import clinical
+from monitor.demo.agents import USER
 from monitor.demo.edge import HOST
 from monitor.demo.network import Device, Devices
 from monitor.demo.places import PEOPLE, SYSTEMS, UPLINK
@@ -24,12 +26,32 @@ from monitor.model.target import Needs
 
 CHANNEL = "pretend-phone"
 BEAT = "5s"
-TIMEOUTS = {"tcp": "2s", "http": "4s", "scrape": "4s", "postgresql": "4s"}
+TIMEOUTS = {"tcp": "2s", "hl7": "2s"}  # all else: 4 s
 LONG_FOR = timedelta(seconds=30)
 SHORT_FOR = "10s"
 WATCH = timedelta(seconds=60)  # 观察期 of the demo, as long as the plan's own is not shorter
 PLAN_WATCH = timedelta(minutes=10)
 _FOR = re.compile(r"^(\s+for:\s*)([0-9a-z]+)[ \t]*$", re.MULTILINE)
+
+REGISTERS: tuple[Mapping[str, object], ...] = (
+    {
+        "metric": "hw_temperature_celsius",
+        "function": 4,
+        "address": clinical.TEMPERATURE,
+        "type": "int16",
+        "scale": 0.1,
+    },
+    {
+        "metric": "hw_humidity_ratio",
+        "function": 4,
+        "address": clinical.HUMIDITY,
+        "type": "uint16",
+        "scale": 0.001,
+    },
+    {"metric": "hw_water_leak", "function": 2, "address": clinical.WATER},
+    {"metric": "hw_smoke", "function": 2, "address": clinical.SMOKE},
+)
+"""The room sensor's map, as its manual would have it."""
 
 _HEAD = """\
 # Written by `zhiban demo` at every start; changes are lost. An example that is meant to be
@@ -45,7 +67,8 @@ class Site:
     ports: Mapping[str, int]  # of the devices
     web_port: int
     phone_url: str
-    password_file: Path
+    password_file: Path  # of the database
+    snmp_files: tuple[Path, Path]  # the SNMPv3 user's passwords: auth, priv
     speed: float
 
 
@@ -82,7 +105,7 @@ def document(site: Site, devices: Devices) -> dict[str, Any]:
                 {"name": s.name, "title": s.title, "needs": _needs(s.needs), "level": s.level}
                 for s in SYSTEMS
             ],
-            "targets": [_target(device, site) for device in devices.values()],
+            "targets": [_target(d, site) for d in devices.values() if not d.is_part],
         },
         "people": [
             {"name": name, "phone": phone, "roles": [role], "channels": [CHANNEL]}
@@ -105,7 +128,7 @@ def _target(device: Device, site: Site) -> dict[str, Any]:
         "title": device.title,
         "kind": device.kind,
         "address": _address(device, site.ports[device.name]),
-        "timeout": TIMEOUTS[device.kind],
+        "timeout": TIMEOUTS.get(device.kind, "4s"),
         "level": device.level,
         "labels": {"role": device.role},
     }
@@ -113,9 +136,28 @@ def _target(device: Device, site: Site) -> dict[str, Any]:
         row["labels"]["system"] = device.system
     if device.depends_on:
         row["depends_on"] = _needs(device.depends_on)
-    if device.kind == "postgresql":
-        row["options"] = {"user": ROLE, "password": f"file:{site.password_file}"}
+    if options := _options(device, site):
+        row["options"] = options
     return row
+
+
+def _options(device: Device, site: Site) -> dict[str, Any]:
+    match device.kind:
+        case "postgresql":
+            return {"user": ROLE, "password": f"file:{site.password_file}"}
+        case "snmp":
+            auth, priv = site.snmp_files
+            modules = ["ups_mib"] if device.role == "ups" else ["if_mib"]
+            user = {"user": USER, "auth": f"file:{auth}", "priv": f"file:{priv}"}
+            return {**user, "modules": modules}
+        case "dicom":
+            return {"called_ae": clinical.TITLE}
+        case "hl7":
+            return {"message": True}  # the demo's own engine: its vendor agrees
+        case "modbus":
+            return {"unit": clinical.UNIT, "registers": [dict(row) for row in REGISTERS]}
+        case _:
+            return {}
 
 
 def _address(device: Device, port: int) -> str:

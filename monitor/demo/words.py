@@ -14,6 +14,11 @@ _DONE = {
     Break.CUT: "is cut off",
     Break.ERROR: "answers HTTP 500",
     Break.STOP: "is stopped",
+    Break.MAINS: "has lost its mains and runs on battery",
+    Break.PORT: "is down",
+    Break.NOISE: "lets broken frames through",
+    Break.WORN: "is to be replaced",
+    Break.HEAT: "gets hot",
 }
 
 

@@ -2,7 +2,7 @@
 
 import chromium
 import pytest
-from demo_parts import FakeChild, FakeDatabase, switchboard
+from demo_parts import FakeAgents, FakeChild, FakeDatabase, switchboard
 from real import need
 
 from monitor.demo.hospital import Hospital
@@ -26,7 +26,7 @@ async def test_press_and_see(clock, tmp_path):
     A click cuts, the page shows who is affected without a reload, nothing is wider than 360 px.
     """
     program = need("chromium")
-    hospital = Hospital(DEVICES, FakeDatabase(), clock)
+    hospital = Hospital(DEVICES, FakeDatabase(), FakeAgents(), clock)
     await hospital.start()
     phones, child = Phones(tmp_path / "phone.jsonl"), FakeChild()
     await child.start()
