@@ -21,6 +21,7 @@ NAMES = {
     "orthanc": ("Orthanc",),
     "dcmqrscp": ("dcmqrscp",),
     "storescp": ("storescp",),
+    "snmpd": ("snmpd",),
 }
 
 
