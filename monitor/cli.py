@@ -45,8 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("target", help="the target's name in the configuration")
     _config(probe, _probe)
     _rules(commands.add_parser("rules", help="check or test rule files"))
-    from monitor.demo.cli import add_parser  # noqa: PLC0415 -- the daemon needs none of the demo
+    from monitor.agent import cli as agent  # noqa: PLC0415 -- the daemon needs none of the agent
+    from monitor.demo.cli import add_parser  # noqa: PLC0415 -- nor of the demo
 
+    agent.add_parser(commands)
     add_parser(commands)
     return parser
 
