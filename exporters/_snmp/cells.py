@@ -20,6 +20,10 @@ class Cells:
         """Whether the device answers for this column at all."""
         return any(raw is not None for raw in self.columns.get(column, ()))
 
+    def lacks(self, column: bytes) -> bool:
+        """Whether there are rows for which the device does not answer for this column."""
+        return None in self.columns.get(column, (None,))
+
     def of(self, column: bytes) -> Sequence[object]:
         """Answers of a column; all None for one that was not asked for."""
         found = self.columns.get(column)

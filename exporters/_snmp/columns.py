@@ -23,12 +23,15 @@ class Column:
     when: tuple[tuple[str, frozenset[int]], ...] = ()
     times: str = ""
     power: tuple[Power, ...] = ()
-    instead_of: bytes = b""  # column that it stands in for
-    has_spare: bool = False  # another one of the same name stands in for it
+    instead_of: bytes = b""  # column that it stands in for, row by row
+    spare: "Column | None" = None  # stands in for this one, under the same name
 
 
 def column_of(
-    shape: MetricShape, invalid: Sequence[int], instead_of: bytes = b"", *, spare: bool = False
+    shape: MetricShape,
+    invalid: Sequence[int],
+    instead_of: bytes = b"",
+    spare: Column | None = None,
 ) -> Column:
     """Compile one metric; ``invalid`` are its table's or module's unknown numbers."""
     more = shape if isinstance(shape, TableMetric) else None
@@ -42,7 +45,7 @@ def column_of(
         times=more.times if more else "",
         power=more.power if more else (),
         instead_of=instead_of,
-        has_spare=spare,
+        spare=spare,
     )
 
 

@@ -13,7 +13,7 @@ from exporters._snmp.columns import Column, column_of, help_of
 from exporters._snmp.derived import DerivedPlan, derived_plan
 from exporters._snmp.flags import flag_column
 from exporters._snmp.labels import Labels
-from exporters._snmp.shapes import Info, Label, ModuleFile, Table, TableMetric
+from exporters._snmp.shapes import Info, Label, ModuleFile, Table
 from exporters._snmp.tables import TablePlan
 from monitor.model.reading import Metric
 
@@ -86,16 +86,18 @@ def table_plan(table: Table, file: ModuleFile, metrics: Mapping[str, Metric]) ->
 
 
 def metric_columns(table: Table, invalid: Sequence[int]) -> list[Column]:
-    """Compile a table's metrics; those that stand in for others know whom."""
-    first = {m.name: m.oid for m in reversed(table.metrics) if not m.instead_of}
-    spares = {m.name for m in table.metrics if m.instead_of == m.name}
-
-    def one(shape: TableMetric) -> Column:
-        stands_in = first[shape.instead_of] if shape.instead_of else b""
-        has_spare = not shape.instead_of and shape.name in spares
-        return column_of(shape, invalid, stands_in, spare=has_spare)
-
-    return [one(shape) for shape in table.metrics]
+    """Compile a table's metrics; what stands in under the same name hangs on the one it helps."""
+    first = {m.name: m.oid for m in reversed(table.metrics) if m.instead_of != m.name}
+    spares = {
+        m.name: column_of(m, invalid, first[m.name])
+        for m in table.metrics
+        if m.instead_of == m.name
+    }
+    return [
+        column_of(m, invalid, first.get(m.instead_of, b""), spares.get(m.name))
+        for m in table.metrics
+        if m.instead_of != m.name
+    ]
 
 
 def places_of(table: Table) -> dict[str, bytes]:

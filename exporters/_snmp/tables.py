@@ -14,7 +14,7 @@ from exporters._snmp.columns import Column, numbers, spread
 from exporters._snmp.flags import FlagColumn, Flagged
 from exporters._snmp.labels import Keep, Labels, cut, kept, label_sets
 from exporters._snmp.shapes import Label
-from monitor.model.reading import Block, LabelPairs, Metric
+from monitor.model.reading import ABSENT, Block, LabelPairs, Metric
 
 Raws = Mapping[str, Sequence[object]]
 """Answers by the name of a scalar, a table's metric or a flag: what derived metrics see."""
@@ -53,9 +53,10 @@ class TablePlan:
         return count == 0 and not self.values and not self.others
 
     def spare(self, cells: Cells) -> tuple[bytes, ...]:
-        """Columns to walk as well, because those they stand in for are not there."""
-        every = (*self.values, *self.others)
-        wanted = (c.oid for c in every if c.instead_of and not cells.has(c.instead_of))
+        """Columns to walk as well, because there are rows without those they stand in for."""
+        every = [c for c in (*self.values, *self.others) if c.instead_of]
+        every += [c.spare for c in self.values if c.spare]
+        wanted = (c.oid for c in every if cells.lacks(c.instead_of))
         return tuple(dict.fromkeys(wanted)) if cells.indexes else ()
 
     def instances(self, label: Label, cells: Cells) -> tuple[bytes | None, ...]:
@@ -96,24 +97,42 @@ class TablePlan:
         def raws(name: str) -> Sequence[object]:
             return cells.of(self.places[name])
 
-        values = [c for c in self.values if self._stands(c, cells)]
+        def numbers_of(column: Column) -> list[float]:
+            found = numbers(column, cells.of(column.oid), raws)
+            if column.instead_of:
+                found = without(found, cells.of(column.instead_of))
+            if column.spare and column.spare.oid in cells.columns:
+                theirs = numbers(column.spare, cells.of(column.spare.oid), raws)
+                found = filled(found, cells.of(column.oid), theirs)
+            return found
+
+        values = [c for c in self.values if asked(c, cells)]
         blocks = []
         if values:
-            table = [numbers(c, cells.of(c.oid), raws) for c in values]
+            table = [numbers_of(c) for c in values]
             names = tuple(c.name for c in values)
             blocks.append(Block(names, sets, list(zip(*table, strict=True)), self.metrics))
         blocks += [
             spread(column, cells.of(column.oid), sets, self.metrics)
             for column in self.others
-            if self._stands(column, cells) and cells.has(column.oid)
+            if cells.has(column.oid)
         ]
         return blocks
 
-    def _stands(self, column: Column, cells: Cells) -> bool:
-        """Whether a column or the one that stands in for it has the say."""
-        if column.instead_of:
-            return not cells.has(column.instead_of)
-        return not column.has_spare or cells.has(column.oid)
+
+def asked(column: Column, cells: Cells) -> bool:
+    """Whether a column was walked: those that stand in for others often are not."""
+    return not column.instead_of or column.oid in cells.columns
+
+
+def without(values: Sequence[float], others: Sequence[object]) -> list[float]:
+    """Values where the others are not known."""
+    return [v if raw is None else ABSENT for v, raw in zip(values, others, strict=True)]
+
+
+def filled(values: Sequence[float], raws: Sequence[object], theirs: Sequence[float]) -> list[float]:
+    """Values, and theirs where the device does not answer for ours."""
+    return [t if raw is None else v for v, t, raw in zip(values, theirs, raws, strict=True)]
 
 
 def key_of(raw: object) -> bytes | None:
