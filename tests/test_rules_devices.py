@@ -16,7 +16,13 @@ from monitor.promql.storage import STALE
 LABELS = {"instance": "ups-1", "job": "snmp", "level": "1", "title": "UPS1", "role": "ups"}
 SUCCESS = pairs("probe_success", LABELS)
 FAILURE = pairs("zhiban_probe_failure_info", {**LABELS, "reason": "timeout"})
-METRICS = ("ups_on_battery", "ups_self_test", "ups_charge_ratio", "ups_runtime_seconds")
+METRICS = (
+    "ups_on_battery",
+    "ups_self_test",
+    "ups_charge_ratio",
+    "ups_runtime_seconds",
+    "ups_communication_lost",
+)
 LIMITS = {"ups_runtime_shutdown_seconds": 900.0, "ups_runtime_last_seconds": 300.0}
 TEN = timedelta(seconds=10)
 
@@ -65,13 +71,14 @@ class Ward:
                 ups_runtime_seconds=minutes * 60 - n * 15,
             )
 
-    def mains(self, count):
+    def mains(self, count, **more):
         self.slots(
             count,
             ups_on_battery=0.0,
             ups_self_test=0.0,
             ups_charge_ratio=0.8,
             ups_runtime_seconds=1800.0,
+            **more,
         )
 
     @property
@@ -109,6 +116,23 @@ def test_a_card_that_falls_silent_on_battery_ends_nothing():
     assert ward.room.names() == []
     assert ward.incident.state is State.WATCHING
     assert ward.events == ["watching"]
+
+
+def test_a_card_that_lost_its_ups_ends_nothing():
+    """
+    upsAlarmCommunicationsLost: the card answers with what it last knew, or with nothing real.
+    """
+    ward = Ward()
+    ward.mains(8)
+    ward.battery(8, 1.0)
+    assert ward.room.names() == ["UpsOnBattery"]
+    ward.mains(40, ups_communication_lost=1.0)
+    stale = {a.alertname: a.stale for a in ward.room.firing()}
+    assert stale == {"UpsOnBattery": True, "UpsCommunicationLost": False}
+    assert ward.incident.state is State.OPEN
+    ward.mains(3, ups_communication_lost=0.0)
+    assert ward.room.names() == []
+    assert ward.incident.state is State.WATCHING
 
 
 def test_a_short_drop_while_on_generator_is_no_new_incident():

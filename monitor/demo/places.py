@@ -26,7 +26,7 @@ _ROWS: tuple[Device, ...] = (
     Device("access-switch-6", "医技楼接入交换机", "snmp", "access-switch", 1, CORE),
     Device("ups-1", "UPS1", "snmp", "ups", 1, ROOM, breaks=Break.MAINS, what="mains"),
     Device("ups-2", "UPS2", "snmp", "ups", 1, ROOM, breaks=Break.MAINS, what="mains"),
-    Device("room", "机房温湿度", "modbus", "room", 2, ROOM, breaks=Break.HEAT),
+    Device("room", "机房环境", "modbus", "room", 2, ROOM, breaks=Break.HEAT),
     Device("his-db", "HIS数据库", "postgresql", "database", 1, ROOM, (), "HIS", STOP),
     Device("his-app-1", "HIS应用服务器1", "scrape", "server", 1, ROOM, (), "HIS"),
     Device("his-app-2", "HIS应用服务器2", "scrape", "server", 1, ROOM, (), "HIS"),
