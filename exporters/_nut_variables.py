@@ -97,6 +97,9 @@ METRICS: Mapping[str, Metric] = {
     "ups_replace_battery": Metric("gauge", "1 while the UPS asks for a new battery"),
     "ups_self_test": Metric("gauge", "1 while a self-test or a calibration runs"),
     "ups_overload": Metric("gauge", "1 while the UPS carries more than it can"),
+    "ups_self_test_failed": Metric("gauge", "1 while the newest self-test has failed"),
+    "ups_battery_volts": Metric("gauge", "Voltage of the battery"),
+    "ups_battery_temperature_celsius": Metric("gauge", "Temperature at the battery"),
     "ups_bypass": Metric("gauge", "1 while the load is on bypass: no battery behind it"),
 }
 
@@ -136,10 +139,6 @@ def ours(variables: Mapping[str, str], flags: set[str]) -> Iterator[Reading]:
     """The readings that a UPS has in base units, whoever reads it."""
     if "OB" in flags or flags & ON_LINE:
         yield Reading("ups_on_battery", float("OB" in flags))
-    testing = (
-        bool({"CAL", "TEST"} & flags) or "progress" in variables.get("ups.test.result", "").lower()
-    )
-    yield Reading("ups_self_test", float(testing))
     for name, flag in (
         ("ups_battery_low", "LB"),
         ("ups_replace_battery", "RB"),
@@ -147,14 +146,27 @@ def ours(variables: Mapping[str, str], flags: set[str]) -> Iterator[Reading]:
         ("ups_bypass", "BYPASS"),
     ):
         yield Reading(name, float(flag in flags))
-    for name, variable, divisor, most in (
-        ("ups_charge_ratio", "battery.charge", 100, 1.0),
-        ("ups_load_ratio", "ups.load", 100, 10.0),
-        ("ups_runtime_seconds", "battery.runtime", 1, 30 * 86400.0),
+    yield from self_test(variables.get("ups.test.result", "").lower(), flags)
+    for name, variable, divisor, least, most in (
+        ("ups_charge_ratio", "battery.charge", 100, 0.0, 1.0),
+        ("ups_load_ratio", "ups.load", 100, 0.0, 10.0),
+        ("ups_runtime_seconds", "battery.runtime", 1, 0.0, 30 * 86400.0),
+        ("ups_battery_volts", "battery.voltage", 1, 0.1, 2000.0),
+        ("ups_battery_temperature_celsius", "battery.temperature", 1, -40.0, 120.0),
     ):
         value = number(variables.get(variable))
-        if value is not None and 0 <= value / divisor <= most:
-            yield Reading(name, value / divisor)
+        if value is None or not least <= value / divisor <= most:
+            continue
+        if value or name != "ups_runtime_seconds" or flags & {"OB", "LB"}:
+            yield Reading(name, value / divisor)  # on the mains, a runtime of 0 is no answer
+
+
+def self_test(result: str, flags: set[str]) -> Iterator[Reading]:
+    """Whether one runs, and how the newest ended, as far as the driver's free text says."""
+    running = bool({"CAL", "TEST"} & flags) or "progress" in result
+    yield Reading("ups_self_test", float(running))
+    if result and not running:
+        yield Reading("ups_self_test_failed", float("fail" in result or "error" in result))
 
 
 def number(text: str | None) -> float | None:

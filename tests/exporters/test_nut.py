@@ -45,6 +45,8 @@ def test_on_line():
         "ups_battery_low": 0,
         "ups_replace_battery": 0,
         "ups_self_test": 0,
+        "ups_self_test_failed": 0,
+        "ups_battery_volts": 218.4,
         "ups_overload": 0,
         "ups_bypass": 0,
         "ups_charge_ratio": 1,
@@ -84,6 +86,18 @@ def test_states(state, expected):
 def test_self_test_by_its_result():
     got = values(_nut_variables.readings({"ups.status": "OB", "ups.test.result": "In progress"}))
     assert got["ups_self_test",] == 1
+
+
+RUNTIMES = {"OL": None, "OB": 0, "OL LB": 0}
+
+
+@pytest.mark.parametrize(("state", "expected"), RUNTIMES.items(), ids=RUNTIMES)
+def test_a_runtime_of_zero(state, expected):
+    """
+    On the mains it is what a UPS says that does not know.
+    """
+    got = values(_nut_variables.readings({"ups.status": state, "battery.runtime": "0"}))
+    assert got.get(("ups_runtime_seconds",)) == expected
 
 
 @pytest.mark.parametrize("text", ["", "NA", "nan", "inf", "-1", "4294967295", "1e400"])
