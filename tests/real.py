@@ -22,6 +22,7 @@ NAMES = {
     "dcmqrscp": ("dcmqrscp",),
     "storescp": ("storescp",),
     "snmpd": ("snmpd",),
+    "snmpset": ("snmpset",),
 }
 
 

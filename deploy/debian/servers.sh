@@ -6,7 +6,7 @@ demo="postgresql:/usr/lib/postgresql"
 tests="prometheus:/usr/bin/promtool prometheus-node-exporter:/usr/bin/prometheus-node-exporter
   nginx-light:/usr/sbin/nginx chromium:/usr/bin/chromium fonts-noto-cjk:/usr/share/fonts/opentype/noto
   iproute2:/sbin/ip snmpd:/usr/sbin/snmpd
-  nut-server:/lib/nut/upsd nut-snmp:/lib/nut/snmp-ups orthanc:/usr/sbin/Orthanc
+  snmp:/usr/bin/snmpset nut-server:/lib/nut/upsd nut-snmp:/lib/nut/snmp-ups orthanc:/usr/sbin/Orthanc
   dcmtk:/usr/bin/dcmqrscp"
 case "${1:-all}" in
   postgresql) wanted=$demo ;;
