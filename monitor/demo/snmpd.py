@@ -139,6 +139,11 @@ class Agent:
             self._engine.close_dispatcher()
             self._engine = None
 
+    def close(self) -> None:
+        """Switch it off for good and give the port back."""
+        self._stop()
+        self._socket.close()
+
     def rows(self) -> tuple[mib.Row, ...]:
         """What it answers now."""
         return self.device.rows(self.boots, self._clock.monotonic())
