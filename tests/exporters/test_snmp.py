@@ -122,7 +122,7 @@ async def test_a_device_without_what_is_wanted():
         await visit({}, "ups_mib")
     assert caught.value.reason == "mismatch"
     assert caught.value.detail == "answers SNMP but has no UPS-MIB; is this a UPS?"
-    with pytest.raises(ProbeError, match="has no IF-MIB.*has no UPS-MIB"):
+    with pytest.raises(ProbeError, match=r"has no IF-MIB.*has no UPS-MIB"):
         await visit({}, "if_mib", "ups_mib")
     with pytest.raises(ProbeError, match="has no PowerNet-MIB"):
         await visit({"1.3.6.1.2.1.1.2.0": ".1.3.6.1.4.1.9"}, "apc_ups")
