@@ -2,14 +2,15 @@
 A DICOM node (PACS, worklist, workstation): whether it takes an association and answers C-ECHO.
 
 Nothing but Verification is asked (PS3.4 annex A): no query, so no patient's data. pynetdicom
-blocks and waits for ever in places, so it runs in a thread over a socket of ours: its PDUs
-are bounded, and whoever gives the visit up cuts the line, which ends every thread behind it.
+blocks and waits for ever in places, so it runs in a thread over a socket of ours: what it
+reads is bounded, and whoever gives the visit up cuts the line, which ends every thread behind it.
 """
 
 import contextlib
 import itertools
 import logging
 import socket
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -27,9 +28,10 @@ METRICS = {
     ),
     "probe_dicom_status": Metric("gauge", "Status of the C-ECHO response, 0 is success"),
 }
-MAX_PDU = 1 << 16  # bytes; an answer to an association or an echo has some hundreds
+MAX_RECEIVED = 1 << 16  # bytes of one visit; an association and an echo take some hundreds
 GOODBYE = 0.5  # seconds at most for a polite release
 SUCCESS = 0
+NONSENSE = ("protocol", "does not speak DICOM")
 
 REJECTED: Mapping[tuple[int, int], str] = {
     (1, 2): "it does not know the application context",
@@ -79,6 +81,7 @@ class Line:
     marks: dict[str, float] = field(default_factory=dict)  # monotonic seconds, at the end of each
     sock: socket.socket | None = None
     is_cut: bool = False
+    broken: bool = False  # a thread of the driver has died of what it read
 
     def took(self, sock: socket.socket) -> None:
         """Remember the connected socket; one that nobody waits for any more is cut at once."""
@@ -108,7 +111,8 @@ async def run(address: str, options: Options, io: Io) -> list[Reading]:
     try:
         await io.thread(talk, addresses, port, options, line, Pace(io.remaining(), io.monotonic))
     except ProbeError as error:
-        raise ProbeError(error.reason, error.detail, readings(line)) from None
+        told = NONSENSE if line.broken else (error.reason, error.detail)
+        raise ProbeError(*told, readings(line)) from None
     finally:
         line.cut()
     if not line.connected:
@@ -147,8 +151,8 @@ def failure(line: Line) -> ProbeError:
         return ProbeError("status", f"the association was aborted by {by}{hint}")
     if "A_ASSOCIATE_AC" in kinds and "P_DATA_TF" not in kinds and "echo" not in line.marks:
         return ProbeError("status", "the association was accepted, but without Verification")
-    if line.received and not line.pdus:
-        return ProbeError("protocol", "does not speak DICOM")
+    if line.broken or (line.received and not line.pdus):
+        return ProbeError(*NONSENSE)
     return ProbeError("protocol", "connection closed by the other side")
 
 
@@ -176,6 +180,7 @@ def associated(address: str, port: int, options: Options, line: Line, pace: Pace
     from pynetdicom import evt  # noqa: PLC0415  heavy, and only for who watches DICOM
 
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # what it says we say better
+    warnings.filterwarnings("ignore", module=r"pydicom\.")  # likewise
     entity = entity_over(line, pace)
     entity.ae_title = options.calling_ae
     entity.connection_timeout = pace.seconds
@@ -190,12 +195,15 @@ def associated(address: str, port: int, options: Options, line: Line, pace: Pace
     if not association.is_established:
         return
     line.marks["associate"] = pace.monotonic()
-    answer = association.send_c_echo()
-    if "Status" in answer:
-        line.marks["echo"] = pace.monotonic()
-        line.status = int(answer.Status)
-    association.acse_timeout = GOODBYE
-    association.release()
+    try:
+        answer = association.send_c_echo()
+        if "Status" in answer:
+            line.status = int(answer.Status)
+            line.marks["echo"] = pace.monotonic()
+        association.acse_timeout = GOODBYE
+        association.release()
+    except (RuntimeError, ValueError):  # the other side ended it meanwhile, or answered nonsense
+        return
 
 
 def entity_over(line: Line, pace: Pace) -> Any:
@@ -214,8 +222,8 @@ def entity_over(line: Line, pace: Pace) -> Any:
                 made.close()  # it could not connect, and the driver forgets it
 
         def recv(self, nr_bytes: int) -> bytearray:
-            if nr_bytes > MAX_PDU:
-                raise OSError(f"a PDU of {nr_bytes} bytes")
+            if line.received + nr_bytes > MAX_RECEIVED:
+                raise OSError("more than an association and an echo take")
             found: bytearray = super().recv(nr_bytes)
             line.received += len(found)
             return found
@@ -223,11 +231,25 @@ def entity_over(line: Line, pace: Pace) -> Any:
     class Entity(AE):
         def _create_socket(self, assoc: Any, address: Any, tls_args: Any) -> AssociationSocket:
             assoc.dul.daemon = True  # a thread that nobody waits for may not hold up the exit
+            assoc.dul.run = contained(assoc.dul.run, line)
+            assoc.run = contained(assoc.run, line)
             made = BoundedSocket(assoc, address=address)
             made.tls_args = tls_args
             return made
 
     return Entity()
+
+
+def contained(run: Callable[[], None], line: Line) -> Callable[[], None]:
+    """Keep what kills a thread of the driver in that thread: it cannot take every PDU there is."""
+
+    def held() -> None:
+        try:
+            run()
+        except Exception:  # noqa: BLE001  whatever it was, the other side sent it
+            line.broken = True
+
+    return held
 
 
 PROBE = Probe(Options, METRICS, run, check_host_port)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import struct
 import threading
 
@@ -153,6 +154,59 @@ async def test_strangers(says, how, reason, detail):
     assert (seen.up, seen.reason) == (False, reason), seen
     assert detail in seen.detail
     assert len(left) <= before, left
+
+
+async def test_mutations():
+    """
+    Bytes changed and cut: no exception is left in a thread, and no thread.
+    """
+    sent, draw = [], random.Random(7)
+    with node((evt.EVT_DATA_SENT, lambda event: sent.append(event.data))) as port:
+        seen, _ = await visit("dicom", f"127.0.0.1:{port}")
+    assert seen.up
+    before = threading.active_count()
+
+    async def one():
+        parts = [bytearray(data) for data in sent]
+        for _ in range(draw.choice([1, 2, 4, 20])):
+            part = draw.choice(parts)
+            part[draw.randrange(len(part))] = draw.randrange(256)
+        if draw.random() < 0.3:
+            del parts[0][draw.randrange(len(parts[0])) :]
+
+        async def talk(reader, writer):
+            for part in parts:
+                if not await reader.read(4096):
+                    break
+                writer.write(bytes(part))
+
+        async with talking(talk) as port:
+            seen, _ = await visit("dicom", f"127.0.0.1:{port}", timeout=0.5)
+        assert seen.up or seen.reason in {"timeout", "protocol", "status"}, seen
+
+    for _ in range(3):
+        await asyncio.gather(*(one() for _ in range(8)))
+    for _ in range(100):
+        if threading.active_count() <= before:
+            break
+        await asyncio.sleep(0.02)
+    assert threading.active_count() <= before
+
+
+async def test_a_flood():
+    """
+    Small PDUs without end: what is read is bounded, and the visit over before its deadline.
+    """
+
+    async def talk(reader, writer):
+        await reader.read(1024)
+        while not writer.is_closing():
+            writer.write(b"\4\0\0\0\0\6\0\0\0\2\1\3" * 1000)
+            await writer.drain()
+
+    async with talking(talk) as port:
+        seen, _ = await visit("dicom", f"127.0.0.1:{port}", timeout=3)
+    assert (seen.up, seen.reason) == (False, "protocol"), seen
 
 
 BAD = {

@@ -204,6 +204,20 @@ async def test_strangers(says, how, reason, detail):
     assert detail in seen.detail
 
 
+async def test_a_flood():
+    """Without end and faster than we read: the visit ends in time, and keeps nothing."""
+
+    async def talk(reader, writer):
+        await reader.readexactly(12)
+        while True:
+            writer.write(bytes(65536))
+            await writer.drain()
+
+    async with talking(talk) as port:
+        seen, _ = await visit("modbus", f"127.0.0.1:{port}", timeout=0.5, registers=ROOM)
+    assert (seen.up, seen.reason) in {(False, "timeout"), (False, "protocol")}, seen
+
+
 async def test_refused_is_told():
     async with device() as port:
         pass
