@@ -29,6 +29,11 @@ class Labels:
     index: tuple[IndexPart, ...]
     columns: tuple[Label, ...]
 
+    def names(self) -> Iterator[str]:
+        """Give the labels' names."""
+        yield from (part.label for part in self.index)
+        yield from (column.name for column in self.columns)
+
     def row(self, index: bytes, cells: Sequence[object]) -> LabelPairs:
         """Label one row."""
         found = dict(parts(self.index, index))

@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 
 from exporters._snmp import yamllines
 from exporters._snmp.check import check
-from exporters._snmp.compile import Plan, narrowed, plan_of, prefixes
+from exporters._snmp.compile import Plan, metrics_of, narrowed, plan_of, prefixes
+from exporters._snmp.labels import Labels
 from exporters._snmp.shapes import ModuleFile
 from exporters._snmp.yamllines import Lines
 from monitor.model.problem import Problem
@@ -50,6 +51,10 @@ class Module:
         self.name = file.module
         self.missing = file.missing
         self.file = file
+        self.metrics = frozenset(metrics_of(file))
+        self.labels = frozenset(
+            one for table in file.tables for one in Labels(table.index, table.labels).names()
+        )
         self._prefixes = prefixes(file)
         self._plans: dict[tuple[bytes, ...], Plan | None] = {}
 

@@ -5,6 +5,7 @@ Version 3 with authentication and privacy is the rule. Anything weaker is refuse
 the target says ``insecure: yes``, and then stands as a metric beside its readings.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -63,6 +64,21 @@ class Options(ProbeOptions):
     modules: tuple[Wanted, ...] = Field(min_length=1)
     keep: dict[str, _options.Pattern] = Field(default_factory=dict)  # label: RE2, whole
     max_repetitions: int = Field(default=25, ge=0, le=200)  # 0: GetNext alone
+
+    @model_validator(mode="after")
+    def _modules_fit(self) -> "Options":
+        for one, other in itertools.combinations(self.modules, 2):
+            if both := one.metrics & other.metrics:
+                raise ValueError(
+                    f"{one.name} and {other.name} both yield {min(both)}; name one of them"
+                )
+        labels = {label for one in self.modules for label in one.labels}
+        if strange := sorted(self.keep.keys() - labels):
+            raise ValueError(
+                f"keep: no table of these modules has a label {strange[0]}; "
+                f"they have {', '.join(sorted(labels)) or 'none'}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _whole(self) -> "Options":

@@ -55,6 +55,15 @@ REFUSED = {
     "a secret as itself": ({**V3, "auth": "canary-auth"}, "a secret stands here as itself"),
     "no module": ({**V3, "modules": []}, "at least 1 item"),
     "an unknown module": ({**V3, "modules": ["ifmib"]}, "there is no module 'ifmib'"),
+    "a module twice": ({**V3, "modules": ["if_mib", "if_mib"]}, "if_mib and if_mib both yield if"),
+    "two of one kind": (
+        {**V3, "modules": ["ups_mib", "apc_ups"]},
+        "ups_mib and apc_ups both yield ups_battery_low; name one of them",
+    ),
+    "no such label": (
+        {**V3, "keep": {"ifname": "GE.*"}},
+        "has a label ifname; they have ifAlias, ifDescr, ifIndex, ifName",
+    ),
     "a pattern": ({**V3, "keep": {"ifName": "("}}, "is no RE2 pattern"),
 }
 
@@ -86,6 +95,12 @@ async def test_insecure_targets_say_so(label, said):
 async def test_version_3_is_the_rule_and_says_nothing():
     found = await visit({}, "system", **V3, version=3)
     assert not [key for key in found if key[0] == "zhiban_insecure_info"]
+
+
+def test_the_same_options_are_equal():
+    """A reload leaves alone what did not change."""
+    assert options("if_mib", **V3) == options("if_mib", **V3)
+    assert options("if_mib", **V3) != options("ups_mib", **V3)
 
 
 def test_credentials():
