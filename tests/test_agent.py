@@ -234,6 +234,14 @@ def test_refusals(tmp_path, capsys):
         assert said in capsys.readouterr().err
 
 
+def test_a_token_that_systemd_guards(tmp_path, monkeypatch):
+    token = tmp_path / "token"
+    token.write_text("t" * 20)
+    token.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert cli.token_of(token) == "t" * 20
+
+
 def test_a_port_that_is_taken(capsys):
     async def run():
         server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)

@@ -21,6 +21,7 @@ from pathlib import Path
 LISTEN = "127.0.0.1:9100"  # node_exporter's port: where it is, we are not needed
 MIN_TOKEN = 16  # characters
 WRONG = 2
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class ArgumentsError(ValueError):
@@ -159,11 +160,17 @@ def token_of(path: Path | None) -> str:
     except (OSError, UnicodeDecodeError) as e:
         said = e.strerror if isinstance(e, OSError) else "is not ASCII text"
         raise ArgumentsError(f"--token-file {path}: {said}") from None
-    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if os.name == "posix" and mode & OTHERS and not is_credential(path):
         raise ArgumentsError(f"--token-file {path}: others may read it; chmod 600 {path}")
     if len(text) < MIN_TOKEN or len(text.split()) != 1:
         raise ArgumentsError(f"--token-file {path}: holds no token of {MIN_TOKEN} characters")
     return text
+
+
+def is_credential(path: Path) -> bool:
+    """Whether systemd guards it: with its ACLs the mode shows a group that has no access."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return bool(folder) and path.parent == Path(folder)
 
 
 def on_signals(ended: asyncio.Event, hup: Callable[[], None]) -> None:
