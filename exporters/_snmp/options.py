@@ -43,6 +43,13 @@ def long_enough(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def not_empty(value: tuple[Module, ...]) -> tuple[Module, ...]:
+    """Refuse to ask for nothing."""
+    if not value:
+        raise ValueError("is empty; name at least one module, for example if_mib")
+    return value
+
+
 Password = Annotated[Secret | None, AfterValidator(long_enough)]
 Wanted = Annotated[Module, BeforeValidator(as_module)]
 
@@ -61,7 +68,7 @@ class Options(ProbeOptions):
     context: str = ""
     community: Secret | None = None
     insecure: bool = False
-    modules: tuple[Wanted, ...] = Field(min_length=1)
+    modules: Annotated[tuple[Wanted, ...], AfterValidator(not_empty)]
     keep: dict[str, _options.Pattern] = Field(default_factory=dict)  # label: RE2, whole
     max_repetitions: int = Field(default=25, ge=0, le=200)  # 0: GetNext alone
 

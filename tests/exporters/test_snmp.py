@@ -53,7 +53,7 @@ REFUSED = {
     "short": ({**V3, "auth": "env:SHORT"}, "shorter than the 8 characters of RFC 3414"),
     "MD5": ({**V3, "auth_protocol": "md5"}, "'sha1', 'sha224'"),
     "a secret as itself": ({**V3, "auth": "canary-auth"}, "a secret stands here as itself"),
-    "no module": ({**V3, "modules": []}, "at least 1 item"),
+    "no module": ({**V3, "modules": []}, "name at least one module"),
     "an unknown module": ({**V3, "modules": ["ifmib"]}, "there is no module 'ifmib'"),
     "a module twice": ({**V3, "modules": ["if_mib", "if_mib"]}, "if_mib and if_mib both yield if"),
     "two of one kind": (
