@@ -15,8 +15,6 @@ ON_LINE = {
     "battery.charge": 100,
     "battery.runtime": 2400,
     "battery.voltage": 218.4,
-    "device.mfr": "ZHIBAN",
-    "device.model": "dummy",
     "input.voltage": 229,
     "ups.load": 40,
     "ups.status": "OL",
