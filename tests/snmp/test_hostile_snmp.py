@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import random
 import statistics
 from datetime import timedelta
 
@@ -158,6 +159,7 @@ async def storm(walks, seconds):
         async with Net(clock) as net:
             kinds = itertools.cycle(hostile.KINDS)
             todo = [next(kinds) for _ in range(walks)]
+            random.Random(16).shuffle(todo)
 
             async def attack():
                 nonlocal ended, peak
