@@ -7,7 +7,7 @@ tests="prometheus:/usr/bin/promtool prometheus-node-exporter:/usr/bin/prometheus
   nginx-light:/usr/sbin/nginx chromium:/usr/bin/chromium fonts-noto-cjk:/usr/share/fonts/opentype/noto
   iproute2:/sbin/ip snmpd:/usr/sbin/snmpd
   snmp:/usr/bin/snmpset nut-server:/lib/nut/upsd nut-snmp:/lib/nut/snmp-ups orthanc:/usr/sbin/Orthanc
-  dcmtk:/usr/bin/dcmqrscp"
+  dcmtk:/usr/bin/dcmqrscp prometheus-snmp-exporter:/usr/bin/prometheus-snmp-exporter gcc:/usr/bin/gcc"
 case "${1:-all}" in
   postgresql) wanted=$demo ;;
   all) wanted="$demo $tests" ;;

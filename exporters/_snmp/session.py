@@ -86,8 +86,12 @@ class Session:
         rise, ("status") with the name of an error-status.
         """
         plan = Walk(columns, max_rows, self._repetitions, v1=self._v1)
-        while (request := plan.request()) is not None:
-            plan.feed(await self._agent.exchange(request))
+        try:
+            while (request := plan.request()) is not None:
+                plan.feed(await self._agent.exchange(request))
+        except BaseException:
+            plan.rows.clear()  # megabytes, which a traceback would hold until it is collected
+            raise
         return plan.rows
 
     @staticmethod

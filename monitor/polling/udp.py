@@ -26,6 +26,7 @@ Peer = tuple[Any, ...]
 MAX_DATAGRAM = 65_536  # bytes; one more than UDP carries
 RECEIVE = 4 << 20  # bytes the kernel may hold for us, as far as it lets us
 TURN = 64  # datagrams read before others have their turn
+TURN_BYTES = 128 << 10  # likewise: a large one costs some milliseconds
 LINUX = sys.platform == "linux"
 IP_RECVERR, IPV6_RECVERR = 11, 25  # linux/in.h, linux/in6.h
 MSG_ERRQUEUE = 0x2000
@@ -100,7 +101,10 @@ class Wire:
         return (self._watched or self._socket).fileno()
 
     def _read(self) -> None:
+        left = TURN_BYTES
         for turn in range(TURN):
+            if left <= 0:
+                return
             try:
                 size, address = self._socket.recvfrom_into(self._buffer)
             except BlockingIOError:
@@ -110,6 +114,7 @@ class Wire:
             except OSError:  # one of those that wait in the queue
                 self._errors()
                 continue
+            left -= size
             self._heard(bytes(self._view[:size]), peer_of(address))
 
     def _errors(self) -> None:

@@ -216,6 +216,9 @@ def run(folder, started):
 
 
 def main():
+    missing = [p for p in ("prometheus-snmp-exporter", "gcc") if not shutil.which(p)]
+    if missing:
+        raise SystemExit(f"not installed: {', '.join(missing)} (make test installs them)")
     started = []
     try:
         with tempfile.TemporaryDirectory() as folder:

@@ -53,18 +53,9 @@ class Daemon:
     async def start(self, state="state"):
         config = self.folder / "snmpd.conf"
         config.write_text(CONFIG)
-        self.process = subprocess.Popen(
-            [
-                need("snmpd"),
-                "-f",
-                "-Lo",
-                "-C",
-                "-c",
-                config,
-                "-I",
-                "-smux",
-                f"udp:127.0.0.1:{self.port}",
-            ],
+        at = f"udp:127.0.0.1:{self.port}"
+        self.process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
+            [need("snmpd"), "-f", "-Lo", "-C", "-c", config, "-I", "-smux", at],
             env={"MIBS": "", "SNMP_PERSISTENT_DIR": str(self.folder / state)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
