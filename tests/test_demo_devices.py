@@ -289,7 +289,7 @@ async def test_the_room_gets_hot_and_cool_again():
         assert await celsius() == clinical.WARM
         sensor.heat(on=True)
         clock.at += 10
-        assert await celsius() == clinical.WARM + 2.5
+        assert await celsius() == clinical.WARM + 5.0
         clock.at += 1000
         assert await celsius() == clinical.HOT
         sensor.heat(on=False)

@@ -19,7 +19,7 @@ UNIT = 1  # the sensor's Modbus device id
 TEMPERATURE, HUMIDITY = 0, 1  # input registers, 0.1 °C (two's complement) and 0.1 %
 WATER, SMOKE = 0, 1  # discrete inputs, 1 is an alarm
 WARM, HOT = 23.5, 41.0  # °C: the room with its air conditioning, and without
-PACE = 0.25  # °C per second on the way: slow enough to watch, quick enough for a demo
+PACE = 0.5  # °C per second on the way: slow enough to watch, quick enough for a demo
 DAMP = 0.48  # relative humidity
 
 
