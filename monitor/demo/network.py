@@ -91,18 +91,24 @@ def reachable(devices: Devices, broken: Iterable[str]) -> frozenset[str]:
 
 
 def condition(name: str, devices: Devices, broken: Iterable[str]) -> Condition:
-    """Its own break counts before the path: that is the one `mend NAME` takes back."""
+    """
+    Its own break counts before the path: that is the one `mend NAME` takes back.
+
+    A part has no path of its own: that its device is cut off is said of the device.
+    """
     broken = frozenset(broken)
     if name in broken:
         return Condition.BROKEN
-    return Condition.WELL if name in reachable(devices, broken) else Condition.ISOLATED
+    if devices[name].is_part or name in reachable(devices, broken):
+        return Condition.WELL
+    return Condition.ISOLATED
 
 
 def blame(name: str, devices: Devices, broken: Iterable[str]) -> tuple[str, ...]:
     """Name the broken devices that cut this one off, nearest the core first; () for none."""
     broken = frozenset(broken)
     up = reachable(devices, broken)
-    if name in up:
+    if name in up or devices[name].is_part:
         return ()
     found: dict[str, None] = {}
 

@@ -180,10 +180,7 @@ class _Board:
         text = self._pages.get_template(template).render(
             rows=desk.hospital.standings(),
             broken=len(desk.hospital.broken),
-            isolated=sum(
-                s.condition is Condition.ISOLATED and not s.device.is_part
-                for s in desk.hospital.standings()
-            ),
+            isolated=sum(s.condition is Condition.ISOLATED for s in desk.hospital.standings()),
             watched=sum(not s.device.is_part for s in desk.hospital.standings()),
             phones=_per_person(desk),
             mode=desk.phones.mode,

@@ -26,7 +26,7 @@ from monitor.model.target import Needs
 
 CHANNEL = "pretend-phone"
 BEAT = "5s"
-TIMEOUTS = {"tcp": "2s", "hl7": "2s"}  # all else: 4 s
+TIMEOUTS = {"tcp": "2s", "hl7": "2s", "snmp": "3s"}  # all else: 4 s
 LONG_FOR = timedelta(seconds=30)
 SHORT_FOR = "10s"
 WATCH = timedelta(seconds=60)  # 观察期 of the demo, as long as the plan's own is not shorter

@@ -36,7 +36,7 @@ async def test_press_and_see(clock, tmp_path):
             chromium.page(program, tmp_path / "profile") as page,
         ):
             await page.open(url, width=360)
-            assert await page.run("document.querySelectorAll('.devices li').length") == 25
+            assert await page.run("document.querySelectorAll('.devices li').length") == len(DEVICES)
             await page.press("[aria-label='断开3号楼接入交换机']")
             await page.until("document.querySelectorAll('li.isolated').length === 6")
             assert hospital.broken == {"access-switch-3"}

@@ -56,8 +56,9 @@ def test_a_switch_six_servers_one_message_three_steps_and_a_kill(demo):
     assert one["root"]["instance"] == "access-switch-3"
     assert {i["instance"] for i in one["impact"]} == SIX
     assert (one["fault_class"], one["class_confirmed"], one["scope"]) == ("class1", False, "local")
-    ((person, title, _),) = demo.phone()
-    assert person == "张伟"
+    # A silent switch takes its time-out to be seen; at this speed 主任 may be due by then.
+    ((_, title, _),) = [m for m in demo.phone() if m[0] == "张伟"]
+    assert {m[0] for m in demo.phone()} <= {"张伟", "王芳"}
     assert title.startswith("【拟一类】")
     assert "3号楼接入交换机失联" in title
 
@@ -104,9 +105,9 @@ def test_one_core_is_a_hazard_both_are_one_class_1(demo):
     )
     demo.tell("break", "core-switch-2")
     until(lambda: demo.running()[0]["fault_class"] == "class1", 40, "the class rises")
+    until(lambda: demo.running()[0]["scope"] == "whole", 20, "the last system is seen to fail")
     (both,) = demo.running()
     assert both["id"] == one["id"]
-    assert both["scope"] == "whole"
     until(lambda: [m for m in demo.phone() if "核心交换机失联" in m[1]], 15, "the message")
     demo.tell("mend", "core-switch-1", "core-switch-2")
     until(lambda: not demo.running(), 60, "recovered")
