@@ -85,7 +85,7 @@ tables = st.dictionaries(
 
 
 @given(tables, st.integers(0, 30), st.integers(1, 40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_table_comes_whole(table, repetitions, most):
     """Whatever its indexes, however the agent cuts."""
     expected = {}
@@ -112,7 +112,7 @@ answers = st.builds(
 
 
 @given(st.lists(answers, max_size=30), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_answers_end_or_go_on(said, v1):
     """Nothing but a ProbeError comes of them, and no row above the cap."""
     plan = Walk([A, B, C], 20, v1=v1)
