@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -533,4 +534,8 @@ async def test_a_port_in_use_is_one_clear_line(web, house):
 def test_the_clock_stops_at_the_recovery(house):
     over = incident(state=State.RECOVERED, recovered_at=BEGAN + web_desk.HOUR)
     assert facts.elapsed(over, NOW + web_desk.HOUR * 50) == web_desk.HOUR
+    watched = replace(over, watching_since=BEGAN + 50 * web_desk.MINUTE)
+    assert facts.elapsed(watched, NOW) == 50 * web_desk.MINUTE, "观察期 is no outage"
+    watched = replace(watched, state=State.WATCHING, recovered_at=None)
+    assert facts.elapsed(watched, NOW + web_desk.HOUR) == 50 * web_desk.MINUTE
     assert facts.elapsed(HAZARD, NOW) == NOW - HAZARD.started_at

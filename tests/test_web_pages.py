@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 import web_desk
 from fakes import FakeClock
-from web_desk import BEGAN, NOW, RECOVERED, WATCHED, House, incident, notice
+from web_desk import BEGAN, HAZARD, NOW, RECOVERED, WATCHED, House, incident, notice
 
 from monitor.model.act import Act, ActKind
 from monitor.model.incident import Event, NoticeState, Root, RootKind
@@ -92,7 +92,9 @@ async def test_the_card_says_what_is_needed_at_three_in_the_morning(client):
         "起 03:10:00",
         "未接报",
         "影响 3 个系统：电子病历、检验(LIS)、体检",
-        "不通的监控对象 6 个",
+        "受影响科室 2 个：检验科、急诊医生",
+        "先查： 到弱电间看电源、上联光口。",
+        "受影响的监控对象 6 个",
         "接报 #4127",
         "03:40:00 满30分钟",
     ):
@@ -115,6 +117,43 @@ async def test_watching_is_never_called_recovered(client, house):
     assert "已恢复" not in card
     assert "观察期还剩 06:50" in got.text
     assert "尚未确认恢复" in got.text
+
+
+async def test_a_redundant_pair_is_named_as_people_name_it(client, house):
+    pair = Root("core-switch-1+core-switch-2", "CoreSwitchDown", RootKind.RULE, "核心交换机失联")
+    house.live = {7: incident(root=pair)}
+    house.store.event_rows.append(
+        Event(7, NOW, "zhiban", "reparented", "his-db", "core-switch-1+core-switch-2")
+    )
+    text = (await page(client)).text
+    assert "故障点 核心交换机1、核心交换机2" in text
+    assert "HIS数据库 → 核心交换机1、核心交换机2" in text
+    assert "core-switch-1+" not in text
+
+
+async def test_the_page_of_an_incident_asks_before_it_lists(client):
+    """On a phone the button stands above the long lists, which repeat nothing."""
+    got = await page(client, "/incidents/7")
+    assert got.text.index("接报 #4127") < got.text.index("受影响的监控对象")
+    assert got.text.count("检验应用打不开。") == 1, "in the timeline"
+    assert "3号楼接入交换机失联，下联设备全部不通。" in got.text
+
+
+async def test_only_what_is_cut_has_a_big_figure(client, house):
+    house.live = {8: HAZARD}
+    assert not (await page(client)).all("div", class_="figure big")
+    house.live = {6: WATCHED}
+    assert (await page(client)).all("div", class_="figure big")
+
+
+async def test_what_is_over_is_told_calmly(client, house):
+    over = replace(RECOVERED, acknowledged_by="", impact=("his-web-1",))
+    house.live = house.store.rows = {5: over}
+    got = await page(client, "/incidents/5")
+    assert [a["class"] for a in got.all("article")] == ["card over recovered"]
+    assert not got.all("b", class_="unack")
+    assert "先查" not in got.text
+    assert "无人接报" in got.text
 
 
 async def test_deliveries_are_told_in_the_channels_words(client):
@@ -371,7 +410,7 @@ async def test_a_storm_stays_readable(client, house):
     assert len(cards) == 20
     assert "另有 180 起" in got.text
     assert len([a for a in got.all("li") if a.get("id", "").startswith("rest-")]) == 100
-    assert "不通的监控对象 300 个" in got.text
+    assert "受影响的监控对象 300 个" in got.text
     assert "另有 200 个，未列出" in got.text
 
 
