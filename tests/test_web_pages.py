@@ -92,6 +92,24 @@ async def test_what_is_over_is_told_calmly(client, house):
     assert not got.all("b", class_="unack")
     assert "先查" not in got.text
     assert "无人接报" in got.text
+    assert "停机时段(断点)" not in got.text, "not known without an end"
+
+
+async def test_the_outage_is_said_as_the_phone_says_it(client, house):
+    """The 断点 ends where 观察期 began; when it was called recovered is another instant."""
+    over = replace(
+        RECOVERED,
+        interrupted_at=NOW - timedelta(minutes=12),
+        watching_since=NOW - timedelta(minutes=10),
+        recovered_at=NOW,
+    )
+    house.live = {5: over}
+    text = (await page(client)).text
+    assert "停机时段(断点) 03:10:34—03:12:34" in text
+    assert "共中断 02:00" in text
+    assert "判定恢复 03:22:34" in text
+    house.live = {5: replace(over, state=WATCHED.state, recovered_at=None)}
+    assert "停机时段(断点)" not in (await page(client)).text, "it may not be over yet"
 
 
 async def test_deliveries_are_told_in_the_channels_words(client):

@@ -43,6 +43,7 @@ class Card:
     watching: bool
     calm: bool  # service was never cut
     interrupted: str
+    outage: str  # 停机时段: from the cut of service to the beginning of 观察期
     recovered: str
     closed: str
     systems: tuple[str, ...]
@@ -95,6 +96,7 @@ def card(
         watching=one.state is State.WATCHING,
         calm=one.interrupted_at is None,
         interrupted=optional(scene, one.interrupted_at),
+        outage=_outage(scene, one) if over else "",
         recovered=optional(scene, one.recovered_at),
         closed=f"{optional(scene, one.closed_at)} {one.closed_by}".strip(),
         systems=tuple(scene.title(name) for name in one.systems),
@@ -114,6 +116,12 @@ def _root(scene: Scene, root: Root) -> str:
     title = scene.title(root.instance)
     named = title == root.instance or len(members(root.instance)) > 1
     return title if named else f"{title}（{root.instance}）"
+
+
+def _outage(scene: Scene, one: Incident) -> str:
+    if not one.interrupted_at or not one.watching_since:
+        return ""
+    return f"{scene.time(one.interrupted_at)}—{scene.time(one.watching_since)}"
 
 
 def _causes(one: Incident) -> tuple[str, ...]:
