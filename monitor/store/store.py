@@ -51,6 +51,8 @@ class Store:
         lock = await asyncio.to_thread(_prepare, path)
         store = cls(path, lock)
         try:
+            async with store._write.connect():
+                pass  # now, and not at the first fault: it sets room aside on the disk
             # What a writer diffs against must be true from its first job on.
             store._writer.start(await store._ask(reads.unfinished))
         except BaseException:
