@@ -1,6 +1,7 @@
 """A store that cannot: one clear sentence, and nothing half done."""
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -130,6 +131,15 @@ def test_a_full_disk_has_room_for_the_faults_of_that_hour(path):
     )  # fmt: skip
     assert done.stdout == "500 []\n", done.stderr
     assert sqlite3.connect(path).execute("SELECT * FROM meta").fetchall() == []
+
+
+async def test_room(path):
+    """What a rule watches, so that people hear of a full disk before it is full."""
+    async with await Store.open(path) as store:
+        (free,) = store.room()
+        assert 0 < free < shutil.disk_usage(path.parent).total
+        store.path = path / "no" / "folder"
+        assert store.room() == ()
 
 
 async def test_somebody_holds_the_database(path, monkeypatch):

@@ -1,6 +1,7 @@
 """The store: open it once per database, write through one door, read snapshots beside it."""
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -197,6 +198,13 @@ class Store:
     async def notices(self, incident_id: int | None = None, limit: int = 200) -> list[Notice]:
         """Newest first; of one incident, or of all."""
         return await self._ask(partial(reads.notices, incident_id=incident_id, limit=limit))
+
+    def room(self) -> tuple[int, ...]:
+        """Bytes that this user may still write to the database's disk; () if it does not say."""
+        try:
+            return (shutil.disk_usage(self.path.parent).free,)
+        except OSError:
+            return ()
 
     async def integrity_problems(self) -> list[str]:
         """What SQLite's integrity and foreign key checks find; empty is well."""
