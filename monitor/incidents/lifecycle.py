@@ -61,11 +61,11 @@ def clear(incident: Incident, sight: Sight, settings: PlanSettings) -> bool:
     )
     rest = classify.fault_class(live, incident.root.instance, interrupted=False, settings=settings)
     serves = any(classify.serves(outage, p.instance) for p in live)
-    said = any(
-        p.instance in outage.topology.systems and p.fault_class is not FaultClass.HAZARD
-        for p in live
+    # A rule that still says 失联 of what answers again, or that a system is down, is no hazard.
+    says = any(
+        p.fault_class is not FaultClass.HAZARD and p.instance not in outage.failed for p in live
     )
-    return not (cut or serves or said) and rest is FaultClass.HAZARD
+    return not (cut or serves or says) and rest is FaultClass.HAZARD
 
 
 def watched(incident: Incident, watch: timedelta, seen_from: datetime | None) -> datetime | None:

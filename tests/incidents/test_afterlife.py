@@ -129,6 +129,23 @@ def test_a_full_disk_does_not_keep_the_clocks_of_a_mended_database_running():
     assert running(room)["his-db"].fault_class == "hazard"
 
 
+def test_an_alert_that_outlasts_the_failure_is_not_left_over_as_a_hazard():
+    """
+    The rule is judged at the next slot, or keeps firing on purpose: not over before it says so.
+    """
+    room = Room()
+    room.fail(second(0), "access-3", "lis", "emr")
+    room.turn(second(1))
+    room.failed.clear()
+    room.turn(second(8))
+    assert room.only().state is State.OPEN
+    assert [n for m in range(1, 29) for n in room.turn(minute(m))] == ["director 王芳"]
+    assert len(room.incidents) == 1
+    room.alerts.clear()
+    room.turn(minute(29))
+    assert room.turn(minute(39)) == ["recovered 张伟", "recovered 王芳"]
+
+
 def test_a_server_that_stays_dead_after_its_switch_is_named_and_the_switch_may_fail_anew():
     room = Room()
     room.fail(second(0), "access-3")
