@@ -58,6 +58,11 @@ ROWS = {
             )
         ],
     ),
+    "full-width digits for a duration": (
+        "  grid: 15s",
+        "  grid: １５s",
+        ['zhiban.yml:3: daemon.grid: expected a duration like 30s, 5m or 1h30m, found "１５s"'],
+    ),
     "duration out of bounds": (
         "  grid: 15s",
         "  grid: 5m",
@@ -86,6 +91,24 @@ ROWS = {
                 "zhiban.yml:37: people[0].phone: is no telephone number; write digits in quotes,"
                 ' like "13800000000"'
             )
+        ],
+    ),
+    "three slips in one person": (
+        '    phone: "13800000001"\n    roles: [on_duty]\n    channels: [',
+        "    phone: office\n    roles: [on_duty, king]\n    channels: [pigeon, ",
+        [
+            (
+                "zhiban.yml:37: people[0].phone: is no telephone number; write digits in quotes,"
+                ' like "13800000000"'
+            ),
+            (
+                'zhiban.yml:38: people[0].roles[1]: unknown role "king"; nobody outside 信息科 is'
+                " told by the machine; valid roles: deputy, director, on_duty, standby"
+            ),
+            (
+                'zhiban.yml:39: people[0].channels[0]: there is no channel "pigeon"; valid'
+                " channels: relay, wecom"
+            ),
         ],
     ),
     "yes for true": (

@@ -191,6 +191,7 @@ async def test_what_cannot_be_opened(tmp_path, breaks, kind, words):
         await Store.open(path)
     assert e.value.kind == kind
     assert "\n" not in str(e.value)
+    assert str(path.parent) in str(e.value)
 
 
 async def test_errors_quote_no_rows(path):

@@ -79,7 +79,7 @@ class Store:
             async with self._read.connect() as connection:
                 return await question(connection)
         except sa.exc.SQLAlchemyError as e:
-            raise explain(e) from e
+            raise explain(e, self.path) from e
 
     # What the judge needs.
 
