@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor.incidents import classify
+from monitor.incidents.escalation import widened
 from monitor.incidents.lifecycle import clear, watched
 from monitor.incidents.merging import earliest, merge, union
 from monitor.incidents.sight import Sight
@@ -224,7 +225,7 @@ def _refresh(
         started_at=min(incident.started_at, since) if since else incident.started_at,
     )
     events += _told_apart(incident, changed, sight.now)
-    return changed
+    return widened(incident, changed, since, sight.now, settings.settle)
 
 
 def _cut(

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.incidents.lifecycle import watched
-from monitor.model.incident import ClockState, FaultClass, Incident, State, StepClock
+from monitor.model.incident import ClockState, FaultClass, Incident, Scope, State, StepClock
 from monitor.model.person import ON_DUTY, Person
 from monitor.model.plan import ChainStep, Plan
 
 TOLD = "told"
-RAISED = "raised-"  # followed by the class: somebody was told a lower one
+RAISED = "raised-"  # followed by class or scope: somebody was told a lower one
 RECOVERED = "recovered"
 RUNNING = (State.OPEN, State.WATCHING)
 
@@ -80,6 +80,29 @@ def _owed(
 def _raised(incident: Incident) -> bool:
     """Whether somebody was told of a lower class than the incident has now."""
     return incident.told_class not in ("", incident.fault_class)
+
+
+def widened(
+    old: Incident, new: Incident, failed_at: datetime | None, now: datetime, wait: timedelta
+) -> Incident:
+    """
+    With the word that is owed where a later fault reaches further than what was told.
+
+    A root found later is the fault that was told: nobody hears of it again. A root that
+    *failed* after the last word is another one: an access switch is mended, and in its
+    观察期 both cores die, and the house (整体) with them. ``wait``: until what hangs on it
+    was asked too.
+    """
+    if old.scope is new.scope or new.scope is not Scope.WHOLE:
+        return new
+    rises = [c for c in new.clocks if c.step.startswith(RAISED)]
+    said = [c.fired_at for c in new.clocks if c.fired_at and (c.step == TOLD or c in rises)]
+    if not said or failed_at is None or failed_at <= max(said):
+        return new
+    step = RAISED + new.scope
+    if _raised(new) or any(c.step == step or c.state is ClockState.DUE for c in rises):
+        return new
+    return replace(new, clocks=(*new.clocks, StepClock(new.id, step, now + wait)))
 
 
 def next_due(incident: Incident, plan: Plan, seen_from: datetime | None = None) -> datetime | None:

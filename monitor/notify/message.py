@@ -160,12 +160,14 @@ def compose(
     if step == RECOVERED:
         return _recovered(incident, plan, now)
     if step == TOLD or step.startswith(RAISED):
-        rise = _rise(incident, was, now) if step.startswith(RAISED) else ""
+        rise = _rise(step, incident, was, now) if step.startswith(RAISED) else ""
         return _told(rise, incident, topology, plan, now)
     return _reported(incident, topology, plan, now)
 
 
-def _rise(incident: Incident, was: str, now: datetime) -> str:
+def _rise(step: str, incident: Incident, was: str, now: datetime) -> str:
+    if step == RAISED + Scope.WHOLE:
+        return "故障扩大"
     before = f"由{said(FaultClass(was), confirmed=incident.class_confirmed)}" if was else ""
     cut = f",{clock_time(began(incident), now)}起业务中断" if incident.interrupted_at else ""
     return f"{before}变为{badge(incident)}{cut}"
