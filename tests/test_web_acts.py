@@ -3,11 +3,13 @@
 import gzip
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from web_served import client, get, house, post, web
 
 from monitor.model.act import Act, ActKind
+from monitor.model.incident import State
 from monitor.store.errors import StoreError
 
 __all__ = ["client", "house", "web"]
@@ -43,6 +45,13 @@ async def test_an_illegal_act_is_refused_with_the_sentence(client, house, path, 
     refused = await post(client, f"/api/v1/incidents{path}", body, 409)
     assert refused == {"error": {"code": "illegal_act", "message": sentence}}
     assert house.acts == []
+
+
+async def test_an_act_on_a_merged_incident_names_the_one_that_goes_on(client, house):
+    one = house.live.pop(7)
+    house.store.rows[7] = replace(one, state=State.MERGED, merged_into=8)
+    refused = await post(client, "/api/v1/incidents/7/ack", {"by": "张伟"}, 409)
+    assert refused["error"]["message"] == "#4127 已并入#1008,请到那一事件上操作"
 
 
 ACK = "/api/v1/incidents/7/ack"
