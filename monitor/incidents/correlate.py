@@ -225,6 +225,9 @@ def _refresh(
         started_at=min(incident.started_at, since) if since else incident.started_at,
     )
     events += _told_apart(incident, changed, sight.now)
+    if incident.told_class and changed.fault_class is not incident.fault_class:
+        # Whoever hears of the rise is to hear how far it reaches: settle once more.
+        changed = replace(changed, settle_until=sight.now + settings.settle)
     return widened(incident, changed, since, sight.now, settings.settle)
 
 

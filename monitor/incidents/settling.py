@@ -31,9 +31,10 @@ def settled(incident: Incident, sight: Sight, *, blind: bool = False) -> bool:
         return False
     topology = sight.outage.topology
     root = members(incident.root.instance)
+    since = incident.interrupted_at or incident.started_at
     for name in witnesses(topology, root):
         answer = sight.answered.get(name)
-        if answer is None or answer < incident.started_at:
+        if answer is None or answer < since:
             return False
     if sight.outage.since(incident.root.instance) is None:
         return True
