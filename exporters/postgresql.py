@@ -2,7 +2,8 @@
 A PostgreSQL server: up, connections, replication, longest transaction.
 
 One short read-only connection per visit. asyncpg opens its own socket, so everything
-runs under what the visit has left; no row of any user's table is ever read.
+runs under what the visit has left, and ``Answer`` counts what the server sends; no row
+of any user's table is ever read.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import functools
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 DOWN = (Reading("pg_up", 0.0),)
 GOODBYE = 0.5  # seconds at most for a polite close; without it the server logs a lost client
+MAX_BYTES = 2 << 20  # of one visit's answers; the widest, pg_stat_database, has 200 per database
 
 STATES: Mapping[str, tuple[str, str]] = {
     "28P01": ("status", "login failed: wrong user or password"),
@@ -54,8 +58,64 @@ class Options(ProbeOptions):
     sizes: bool = False  # pg_database_size reads every file's size: slow on large databases
 
 
+@dataclass(slots=True)
+class Answer:
+    """What one visit has received so far, in bytes, over all its connections."""
+
+    size: int = 0
+
+
+ANSWER: ContextVar[Answer | None] = ContextVar("ANSWER", default=None)
+
+
+@functools.cache
+def bound() -> None:
+    """
+    Have the driver hang up on a visit's server after MAX_BYTES.
+
+    It keeps what comes in until a message is whole and believes the length that the other
+    side names: the head of a web page reads as 1.4 GB, and all of it would be kept until
+    the deadline. It has no limit of its own and no other door than its protocol class.
+    Connections outside a visit are let be.
+    """
+    from asyncpg import protocol  # noqa: PLC0415  heavy, and only for who watches PostgreSQL
+
+    class Bounded(protocol.Protocol):  # type: ignore[misc]  # the driver ships no types
+        """The driver's protocol, with an end to its patience."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            self.line, self.answer = transport, ANSWER.get()
+            super().connection_made(transport)
+
+        def data_received(self, data: bytes) -> None:
+            if self.answer is not None:
+                self.answer.size += len(data)
+                if self.answer.size > MAX_BYTES:
+                    self.line.abort()
+                    return
+            super().data_received(data)
+
+    protocol.Protocol = Bounded
+
+
 async def run(address: str, options: Options, io: Io) -> list[Reading]:
     """Log in, ask the statistics views, log out."""
+    bound()
+    answer = Answer()
+    token = ANSWER.set(answer)
+    try:
+        return await visit(address, options, io)
+    except ProbeError:
+        if answer.size <= MAX_BYTES:
+            raise
+        detail = f"the answer is larger than {MAX_BYTES} bytes: is this a PostgreSQL?"
+        raise ProbeError("too_large", detail, DOWN) from None
+    finally:
+        ANSWER.reset(token)
+
+
+async def visit(address: str, options: Options, io: Io) -> list[Reading]:
+    """Do one visit; every failure is a ProbeError with ``pg_up 0``."""
     host, port, database = parts(address)
     addresses = [host] if options.tls == "verify" else await resolved(host, io)
     try:

@@ -207,6 +207,12 @@ class Daemon:
             lambda: (((limit.name,), limit.value) for limit in self.site.thresholds),
         )
         live.add(
+            "zhiban_state_free_bytes",
+            "Room on the disk that the database lies on, for the user that runs the daemon",
+            (),
+            lambda: [((), float(free)) for free in self.store.room()],
+        )
+        live.add(
             "zhiban_outbox_oldest_seconds",
             "Age of the oldest notice that no channel has confirmed; 0 when all are",
             (),

@@ -156,6 +156,7 @@ class Room:
         self.alerts = {}
         self.silent = set()  # targets that have not answered since
         self.withdrawn = frozenset()
+        self.seen_from = None
 
     def fail(self, at, *names, rule=True, **options):
         for name in names:
@@ -184,6 +185,7 @@ class Room:
             withdrawn=self.withdrawn,
             answered=answered,
             uplink=self.uplink,
+            seen_from=self.seen_from,
         )
 
     def turn(self, at, *, blind=False):

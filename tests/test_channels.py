@@ -136,6 +136,12 @@ ACCEPTED = {
     "a list": says("[1]"),
 }
 REFUSED = {
+    "a log-in page of the network": (
+        says("\r\n<!DOCTYPE html><title>上网认证</title>"),
+        "应答是网页不是接口（地址错了，或被上网认证拦下），不能算送达",
+        False,
+        None,
+    ),
     "500": (says("", 500), "HTTP 500", False, None),
     "404": (says("", 404), "HTTP 404", True, None),
     "429 with a wait": (says("", 429, **{"Retry-After": "17"}), "HTTP 429", False, 17),

@@ -145,3 +145,64 @@ def test_facts_hold_no_address():
     said = facts(story("access").only(), "told")
     assert said["number"] == "1001"
     assert not any("127.0.0.1" in v for v in said.values())
+
+
+def test_raised_from_other_than_a_hazard_says_from_what():
+    room = story("far end")
+    room.fail(minute(3), "yibao-edge", what="不通")
+    room.failed["yibao-center"] = minute(3)
+    one = replace(room.only(), fault_class=FaultClass.CLASS1)
+    text = compose("raised-class1", one, TOPOLOGY, PLAN, minute(4), was="other")
+    assert "由拟其它变为拟一类·单系统,03:10起业务中断" in text.body
+
+
+def test_what_came_and_went_before_it_could_be_told_says_so():
+    room = Room(BOOK)
+    room.silent.add("core-1")
+    room.fail(second(0), "access-3")
+    room.fail(second(0), "lis", "emr")
+    room.turn(second(1))
+    room.mend("access-3", "lis", "emr")
+    room.turn(second(3))
+    assert room.notices == ()
+    room.turn(second(12))
+    (told,) = room.notices
+    assert told.title == "【拟一类】03:10 3号楼接入交换机失联"
+    assert told.text == (
+        "曾LIS等2个系统、2台设备不通,检验科受影响。03:10起已通,观察期内。请接报1001。"
+    )
+    assert len(told.title + told.text) <= SMS
+
+
+def test_the_title_tells_the_instant_the_clock_runs_from():
+    """
+    Not the day on which the first core died.
+    """
+    room = story("hazard")
+    room.fail(minute(2880), "core-2")
+    room.fail(minute(2880), "his-db", "his-web-2")
+    room.turn(minute(2880))
+    raised = next(n for n in room.notices if n.step == "raised-class1")
+    assert raised.title == "【拟一类】03:10核心交换机失联"
+
+
+def test_recovered_days_later_is_still_one_message():
+    room = story("access")
+    room.turn(minute(1500))
+    room.mend("access-3", "lis", "emr", "print")
+    room.turn(minute(1501))
+    room.turn(minute(1511))
+    notice = next(n for n in room.notices if n.step == "recovered")
+    assert notice.text.startswith("10月2日03:10起,04:11恢复,中断25小时1分钟。")
+    assert len(notice.title + notice.text) <= SMS
+
+
+def test_what_left_the_configuration_is_not_called_recovered():
+    room = story("disk")
+    room.withdrawn = frozenset(p.key for p in room.only().parts)
+    room.alerts.clear()
+    room.turn(minute(1))
+    room.turn(minute(11))
+    (notice,) = room.notices
+    assert notice.title == "【不再监控】LIS服务器磁盘将满(事件1001)"
+    assert notice.text == "对象或规则已从配置中移除,不等于恢复。请到控制台核对后关闭。"

@@ -1,6 +1,7 @@
 """A store that cannot: one clear sentence, and nothing half done."""
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -88,7 +89,7 @@ async def test_a_full_disk(path):
             pages = await connection.scalar(sa.text("PRAGMA page_count"))
             await connection.execute(sa.text(f"PRAGMA max_page_count={pages + 2}"))
         with pytest.raises(StoreError, match="the disk is full; free space") as e:
-            await store.save(turn(2, "x" * 100_000))
+            await store.save(turn(2, "x" * (engine.RESERVE + 100_000)))
         assert e.value.kind == "full"
         assert [i.id for i in (await store.load()).incidents] == [1]
         assert await store.events(2) == []
@@ -97,6 +98,48 @@ async def test_a_full_disk(path):
         await store.save(turn(2, "x" * 100_000))
         assert [i.id for i in (await store.load()).incidents] == [1, 2]
         assert await store.integrity_problems() == []
+
+
+FULL = """
+import asyncio, os, resource, sys
+from pathlib import Path
+sys.path.insert(0, "tests")
+from monitor.store import Store
+from test_store_trouble import turn
+
+async def main():
+    path = Path(sys.argv[1])
+    async with await Store.open(path) as store:
+        size = max(os.path.getsize(p) for p in (path, f"{path}-wal"))
+        # Neither grows beyond what they have, as on a disk without room.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        for number in range(1, 501):
+            await store.save(turn(number))
+        print(len((await store.load()).incidents), await store.integrity_problems())
+
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+asyncio.run(main())
+"""
+
+
+def test_a_full_disk_has_room_for_the_faults_of_that_hour(path):
+    """500 of them, each in a transaction of its own, without one byte more."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.stdout == "500 []\n", done.stderr
+    assert sqlite3.connect(path).execute("SELECT * FROM meta").fetchall() == []
+
+
+async def test_room(path):
+    """What a rule watches, so that people hear of a full disk before it is full."""
+    async with await Store.open(path) as store:
+        (free,) = store.room()
+        assert 0 < free < shutil.disk_usage(path.parent).total
+        store.path = path / "no" / "folder"
+        assert store.room() == ()
 
 
 async def test_somebody_holds_the_database(path, monkeypatch):
@@ -148,6 +191,7 @@ async def test_what_cannot_be_opened(tmp_path, breaks, kind, words):
         await Store.open(path)
     assert e.value.kind == kind
     assert "\n" not in str(e.value)
+    assert str(path.parent) in str(e.value)
 
 
 async def test_errors_quote_no_rows(path):

@@ -156,11 +156,13 @@ GARBAGE = {
     "a huge header": b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
     "a thousand headers": b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 1000 + b"\r\n",
     "markup in the request line": b"GET /<script>alert(1)</script> x y HTTP/1.1\r\n\r\n",
+    "a huge path": b"GET /" + b"a" * 60_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a query that is not ASCII": b"GET /?n=\xef\xbc\x91 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 }
 
 
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE)
-async def test_garbage_gets_a_short_400_and_nothing_of_ours(web, data):
+async def test_garbage_gets_a_short_400_and_nothing_of_ours(web, data, caplog):
     reader, writer = await asyncio.open_connection("127.0.0.1", web.port)
     writer.write(data)
     with contextlib.suppress(ConnectionError):
@@ -173,3 +175,4 @@ async def test_garbage_gets_a_short_400_and_nothing_of_ours(web, data):
     writer.close()
     with contextlib.suppress(ConnectionError):
         await writer.wait_closed()
+    assert len(caplog.text) < 300, "nor does it fill the log"

@@ -1,81 +1,19 @@
 """The console as people and browsers without a script get it."""
 
-import html.parser
 import re
 from dataclasses import replace
 from datetime import timedelta
 
-import aiohttp
 import pytest
 import web_desk
-from fakes import FakeClock
-from web_desk import BEGAN, NOW, RECOVERED, WATCHED, House, incident, notice
+from web_desk import BEGAN, HAZARD, NOW, RECOVERED, WATCHED, incident, notice
+from web_pages import client, house, page
 
-from monitor.model.act import Act, ActKind
 from monitor.model.incident import Event, NoticeState, Root, RootKind
 from monitor.model.target import Visit
 from monitor.store.errors import StoreError
-from monitor.web.server import Web
 
-VOID = {"meta", "link", "input", "br", "img"}
-
-
-class Markup(html.parser.HTMLParser):
-    """A page as a strict reader sees it: balanced, each id once, its elements."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.elements, self.open, self.words = [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-        ids = [a["id"] for _, a in self.elements if "id" in a]
-        assert len(ids) == len(set(ids))
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    @property
-    def text(self):
-        return re.sub(r"\s+", " ", " ".join(self.words))
-
-    def all(self, tag, **wanted):
-        return [
-            a
-            for t, a in self.elements
-            if t == tag and all(a.get(k.rstrip("_")) == v for k, v in wanted.items())
-        ]
-
-
-@pytest.fixture
-def house():
-    return House(FakeClock(NOW))
-
-
-@pytest.fixture
-async def client(house):
-    server = Web(house.desk(), "127.0.0.1", 0)
-    await server.start()
-    origin = f"http://127.0.0.1:{server.port}"
-    jar = aiohttp.CookieJar(unsafe=True)  # "unsafe" is aiohttp's word for plain addresses
-    async with aiohttp.ClientSession(origin, headers={"Origin": origin}, cookie_jar=jar) as session:
-        yield session
-    await server.stop()
-
-
-async def page(client, path="/", status=200, **headers):
-    async with client.get(path, headers=headers) as answer:
-        assert answer.status == status
-        assert answer.content_type == "text/html"
-        return Markup(await answer.text())
+__all__ = ["client", "house"]
 
 
 async def test_the_card_says_what_is_needed_at_three_in_the_morning(client):
@@ -92,7 +30,9 @@ async def test_the_card_says_what_is_needed_at_three_in_the_morning(client):
         "起 03:10:00",
         "未接报",
         "影响 3 个系统：电子病历、检验(LIS)、体检",
-        "不通的监控对象 6 个",
+        "受影响科室 2 个：检验科、急诊医生",
+        "先查： 到弱电间看电源、上联光口。",
+        "受影响的监控对象 6 个",
         "接报 #4127",
         "03:40:00 满30分钟",
     ):
@@ -115,6 +55,61 @@ async def test_watching_is_never_called_recovered(client, house):
     assert "已恢复" not in card
     assert "观察期还剩 06:50" in got.text
     assert "尚未确认恢复" in got.text
+
+
+async def test_a_redundant_pair_is_named_as_people_name_it(client, house):
+    pair = Root("core-switch-1+core-switch-2", "CoreSwitchDown", RootKind.RULE, "核心交换机失联")
+    house.live = {7: incident(root=pair)}
+    house.store.event_rows.append(
+        Event(7, NOW, "zhiban", "reparented", "his-db", "core-switch-1+core-switch-2")
+    )
+    text = (await page(client)).text
+    assert "故障点 核心交换机1、核心交换机2" in text
+    assert "HIS数据库 → 核心交换机1、核心交换机2" in text
+    assert "core-switch-1+" not in text
+
+
+async def test_the_page_of_an_incident_asks_before_it_lists(client):
+    """On a phone the button stands above the long lists, which repeat nothing."""
+    got = await page(client, "/incidents/7")
+    assert got.text.index("接报 #4127") < got.text.index("受影响的监控对象")
+    assert got.text.count("检验应用打不开。") == 1, "in the timeline"
+    assert "3号楼接入交换机失联，下联设备全部不通。" in got.text
+
+
+async def test_only_what_is_cut_has_a_big_figure(client, house):
+    house.live = {8: HAZARD}
+    assert not (await page(client)).all("div", class_="figure big")
+    house.live = {6: WATCHED}
+    assert (await page(client)).all("div", class_="figure big")
+
+
+async def test_what_is_over_is_told_calmly(client, house):
+    over = replace(RECOVERED, acknowledged_by="", impact=("his-web-1",))
+    house.live = house.store.rows = {5: over}
+    got = await page(client, "/incidents/5")
+    assert [a["class"] for a in got.all("article")] == ["card over recovered"]
+    assert not got.all("b", class_="unack")
+    assert "先查" not in got.text
+    assert "无人接报" in got.text
+    assert "停机时段(断点)" not in got.text, "not known without an end"
+
+
+async def test_the_outage_is_said_as_the_phone_says_it(client, house):
+    """The 断点 ends where 观察期 began; when it was called recovered is another instant."""
+    over = replace(
+        RECOVERED,
+        interrupted_at=NOW - timedelta(minutes=12),
+        watching_since=NOW - timedelta(minutes=10),
+        recovered_at=NOW,
+    )
+    house.live = {5: over}
+    text = (await page(client)).text
+    assert "停机时段(断点) 03:10:34—03:12:34" in text
+    assert "共中断 02:00" in text
+    assert "判定恢复 03:22:34" in text
+    house.live = {5: replace(over, state=WATCHED.state, recovered_at=None)}
+    assert "停机时段(断点)" not in (await page(client)).text, "it may not be over yet"
 
 
 async def test_deliveries_are_told_in_the_channels_words(client):
@@ -244,98 +239,6 @@ async def test_no_inline_script_or_style_anywhere(client):
         assert not got.all("style")
 
 
-async def send(client, path, fields, **headers):
-    async with client.post(path, data=fields, headers=headers, allow_redirects=False) as answer:
-        return answer.status, dict(answer.headers), await answer.text()
-
-
-async def test_a_form_without_a_script_answers_with_a_redirect(client, house):
-    status, headers, _ = await send(client, "/incidents/7/ack", {"by": "张伟"})
-    assert (status, headers["Location"]) == (303, "/")
-    status, headers, _ = await send(
-        client, "/incidents/7/note?on=page", {"by": "张伟", "text": "到场"}
-    )
-    assert (status, headers["Location"]) == (303, "/incidents/7")
-    assert house.acts == [Act(ActKind.ACK, 7, "张伟"), Act(ActKind.NOTE, 7, "张伟", "到场")]
-    got = await page(client)
-    assert "接报 张伟 03:22:34" in got.text
-    chosen = [a["value"] for a in got.all("option") if "selected" in a]
-    assert set(chosen) == {"张伟"}, "the browser remembers who it is"
-
-
-async def test_the_cookie_is_only_ours(client):
-    _, headers, _ = await send(client, "/incidents/7/ack", {"by": "张伟"})
-    cookie = headers["Set-Cookie"]
-    assert "HttpOnly" in cookie
-    assert "SameSite=Strict" in cookie
-
-
-async def test_with_htmx_a_form_answers_with_the_page_merged(client):
-    status, _, text = await send(
-        client, "/incidents/7/ack", {"by": "张伟"}, **{"HX-Request": "true"}
-    )
-    assert status == 200
-    got = Markup(text)
-    assert got.all("div", id="live")
-    assert "hx-swap-oob" in got.all("p", id="said")[0]
-    assert "#4127 已接报" in got.text
-    assert not got.all("html")
-
-
-REFUSED = {
-    "nobody": ("/incidents/7/ack", {"by": ""}, "请先选择姓名"),
-    "a stranger": ("/incidents/7/ack", {"by": "赵六"}, "这个姓名不在人员名单里"),
-    "an empty note": ("/incidents/7/note", {"by": "张伟", "text": " "}, "请写一句话，最多500字"),
-    "answered already": ("/incidents/8/ack", {"by": "王芳"}, "#4128 已由张伟接报"),
-    "not recovered": (
-        "/incidents/7/close",
-        {"by": "王芳", "text": "好"},
-        "#4127 还没有恢复,不能关闭",
-    ),
-}
-
-
-@pytest.mark.parametrize(("path", "fields", "sentence"), REFUSED.values(), ids=REFUSED)
-@pytest.mark.parametrize("script", [True, False], ids=["htmx", "plain"])
-async def test_a_refused_form_says_why(client, house, path, fields, sentence, script):
-    headers = {"HX-Request": "true"} if script else {}
-    status, _, text = await send(client, path, fields, **headers)
-    assert status == (200 if script else 409)
-    got = Markup(text)
-    assert sentence in got.text
-    assert "said bad" in [a.get("class") for a in got.all("p")]
-    assert house.acts == []
-
-
-async def test_an_act_that_cannot_be_written_says_so(client, house):
-    house.fails = StoreError("full")
-    status, _, text = await send(client, "/incidents/7/ack", {"by": "张伟"})
-    assert status == 409
-    assert "没有写入" in text
-
-
-FORMS = {
-    "unknown field": ({"by": "张伟", "eta": "1"}, 400),
-    "twice": ([("by", "张伟"), ("by", "王芳")], 400),
-    "no such incident": ({"by": "张伟"}, 404),
-}
-
-
-@pytest.mark.parametrize(("fields", "status"), FORMS.values(), ids=FORMS)
-async def test_bad_forms(client, house, fields, status):
-    path = "/incidents/99/ack" if status == 404 else "/incidents/7/ack"
-    got, _, _ = await send(client, path, fields)
-    assert got == status
-    assert house.acts == []
-
-
-async def test_a_file_is_not_taken(client):
-    form = aiohttp.FormData({"by": "张伟"})
-    form.add_field("text", b"x", filename="x.txt")
-    status, _, _ = await send(client, "/incidents/7/note", form)
-    assert status == 415
-
-
 async def test_the_page_of_one_has_everything_for_paper(client):
     text = (await page(client, "/incidents/7")).text
     for words in (
@@ -371,7 +274,7 @@ async def test_a_storm_stays_readable(client, house):
     assert len(cards) == 20
     assert "另有 180 起" in got.text
     assert len([a for a in got.all("li") if a.get("id", "").startswith("rest-")]) == 100
-    assert "不通的监控对象 300 个" in got.text
+    assert "受影响的监控对象 300 个" in got.text
     assert "另有 200 个，未列出" in got.text
 
 

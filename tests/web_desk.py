@@ -22,7 +22,7 @@ from monitor.model.incident import (
     StepClock,
 )
 from monitor.model.person import Person
-from monitor.model.plan import Plan, PlanSettings, Threshold
+from monitor.model.plan import Department, Plan, PlanSettings, Threshold
 from monitor.model.target import System, Target, Visit
 from monitor.store.waiting import Queue
 from monitor.web.desk import Desk
@@ -46,7 +46,14 @@ PLAN = Plan(
             ("t24h", 24 * HOUR, "24小时"),
         )
     ),
-    departments={},
+    departments={
+        name: Department(name, title, needs)
+        for name, title, needs in (
+            ("jianyan", "检验科", ("lis",)),
+            ("fangshe", "放射科", ("pacs",)),
+            ("jizhen", "急诊医生", ("his", "emr", "lis")),
+        )
+    },
     settings=PlanSettings(),
 )
 
@@ -288,7 +295,7 @@ ALERTS = (
         "reachability",
         "AccessSwitchDown",
         (("alertname", "AccessSwitchDown"), ("instance", "access-switch-3")),
-        {"what": "失联"},
+        {"what": "失联", "next_step": "到弱电间看电源、上联光口。"},
         AlertState.FIRING,
         BEGAN,
         BEGAN + 10 * SECOND,

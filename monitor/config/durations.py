@@ -10,7 +10,7 @@ from monitor.config.sentences import shown
 
 # The units of Prometheus' durations, without weeks and years, which nobody means here.
 UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}  # milliseconds
-_WHOLE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?")
+_WHOLE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 MAX_DIGITS = 9  # more is a slip of the keyboard, and would not fit a timedelta
 
 

@@ -77,14 +77,21 @@ def _person(
     known: Collection[str],
 ) -> Person | None:
     shape = fit(PersonShape, value, document, where, findings)
-    if shape is None:
-        return None
-    roles = planfile.check_roles(shape.roles, document, (*where, "roles"), findings)
-    for n, name in enumerate(shape.channels):
+    # As written, so that a slip in the telephone number does not hide these.
+    roles = planfile.check_roles(_texts(value, "roles"), document, (*where, "roles"), findings)
+    for n, name in enumerate(_texts(value, "channels")):
         if name not in known:
             wrong, right = f"there is no channel {shown(name)}", nearest(name, known, "channel")
             findings.add(document.problem((*where, "channels", n), wrong, right))
+    if shape is None:
+        return None
     return Person(shape.name, shape.phone, roles, tuple(dict.fromkeys(shape.channels)))
+
+
+def _texts(value: object, key: str) -> list[str]:
+    """A list of texts as written; nothing where it is anything else, which is said elsewhere."""
+    listed = value.get(key) if isinstance(value, dict) else None
+    return listed if isinstance(listed, list) and all(isinstance(t, str) for t in listed) else []
 
 
 def _roles(value: object) -> list[str]:

@@ -11,9 +11,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from monitor.demo.control import NotRunningError, RefusedError, ask
-from monitor.demo.words import phone, say, status
-
 MAX_SPEED = 3600.0  # as plan.speed in the configuration
 
 
@@ -74,6 +71,8 @@ def _act(
 
 def main(args: argparse.Namespace) -> int:
     """Do what the command line says; the exit code."""
+    from monitor.demo.control import NotRunningError, RefusedError  # noqa: PLC0415  not the daemon's
+
     try:
         return _ask(args) if args.act else _serve(args)
     except NotRunningError as e:
@@ -83,6 +82,9 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _ask(args: argparse.Namespace) -> int:
+    from monitor.demo.control import ask  # noqa: PLC0415  likewise
+    from monitor.demo.words import phone, say, status  # noqa: PLC0415  likewise
+
     words = {"name": " ".join(args.names)} if args.act in ("break", "mend") else {}
     answer = ask(args.state, args.act, **words)
     if getattr(args, "json", False):

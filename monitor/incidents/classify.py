@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from monitor.incidents.sight import Sight
+from monitor.incidents.sight import RULE, Sight
 from monitor.incidents.topology import Outage, members
 from monitor.model.incident import FaultClass, Part, Scope, Severity
 from monitor.model.plan import PlanSettings
@@ -26,6 +26,7 @@ RANK = {
 SEVERITY_RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 DOWN = "失联"  # what is said of a root whose own alert has not fired yet
 CABLE = "(或监控机网线)请立即核实"  # hospital-practice 1.14
+SCOPES = (Scope.SINGLE, Scope.SYSTEM, Scope.LOCAL, Scope.WHOLE)  # each reaches farther
 SHORTEST_STEM = 2  # characters; 「核心」 says something, one character does not
 
 
@@ -51,10 +52,18 @@ def fault_class(
     return found
 
 
+def wider(scopes: Iterable[Scope]) -> Scope:
+    """The one that reaches farthest."""
+    return max(scopes, key=SCOPES.index)
+
+
 def interrupts(outage: Outage, root: str, impact: Sequence[str], systems: Sequence[str]) -> bool:
     """Whether service is cut: something is behind the root, or the root itself serves."""
-    if impact or systems or root in outage.topology.systems:
-        return True
+    return bool(impact or systems) or serves(outage, root)
+
+
+def serves(outage: Outage, root: str) -> bool:
+    """Whether the root is out and is itself part of a system that feels it."""
     return outage.since(root) is not None and any(
         "system" in target.labels and not outage.topology.redundant(name, outage.failed)
         for name in members(root)
@@ -62,11 +71,23 @@ def interrupts(outage: Outage, root: str, impact: Sequence[str], systems: Sequen
     )
 
 
-def interrupted_since(outage: Outage, root: str, impact: Sequence[str]) -> datetime | None:
-    """When service was first cut: the root itself out, or the first of what it cuts."""
-    own = [at] if (at := outage.since(root)) else []
+def interrupted_since(
+    outage: Outage, root: str, impact: Sequence[str], systems: Sequence[str]
+) -> datetime | None:
+    """
+    When service was first cut: with the root, or with what it cuts if that came later.
+
+    A switch whose management address has been silent since yesterday cuts the server
+    that fails today today; victims seen within their own beat of it were cut with it.
+    """
     cut = [outage.failed[n] for n in impact if n in outage.failed]
-    return min([*cut, *own], default=None) if cut or own else None
+    cut += [outage.systems_down[n] for n in systems if n in outage.systems_down]
+    first, own = min(cut, default=None), outage.since(root)
+    if own is None or first is None:
+        return own or first
+    if serves(outage, root) or first <= own + max(outage.slack((n,)) for n in impact or ("",)):
+        return min(own, first)
+    return first
 
 
 def scope(
@@ -103,9 +124,12 @@ def title(sight: Sight, root: str, parts: Sequence[Part]) -> str:
         key=lambda p: (RANK[p.fault_class], SEVERITY_RANK[p.severity], -p.since.timestamp()),
         default=None,
     )
-    name = stem([sight.outage.topology.title(n) for n in members(root)])
-    if gravest and not gravest.what and gravest.summary:
-        return gravest.summary
+    nameless = root.startswith(RULE)
+    if gravest and gravest.summary and (nameless or not gravest.what):
+        return gravest.summary.removesuffix("。")
+    name = "" if nameless else stem([sight.outage.topology.title(n) for n in members(root)])
+    if nameless and not (gravest and gravest.what):
+        return root.removeprefix(RULE)
     text = name + (gravest.what if gravest and gravest.what else DOWN)
     if sight.everything_out() and own.intersection(sight.uplink):
         text += CABLE

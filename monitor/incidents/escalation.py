@@ -12,23 +12,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.model.incident import ClockState, FaultClass, Incident, State, StepClock
+from monitor.incidents.lifecycle import watched
+from monitor.model.incident import ClockState, FaultClass, Incident, Scope, State, StepClock
 from monitor.model.person import ON_DUTY, Person
 from monitor.model.plan import ChainStep, Plan
 
 TOLD = "told"
-RAISED = "raised-"  # followed by the class: somebody was told a lower one
+RAISED = "raised-"  # followed by class or scope: somebody was told a lower one
 RECOVERED = "recovered"
 RUNNING = (State.OPEN, State.WATCHING)
 
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """A step that fell due: who by role, and who because they were told before."""
+    """A step that fell due: who by role, who because they were told before, and of what."""
 
     step: str
     roles: tuple[str, ...]
     people: tuple[str, ...] = ()
+    told_class: str = ""  # the class that the word before this one named
 
 
 def scaled(plan: Plan, wait: timedelta) -> timedelta:
@@ -63,7 +65,7 @@ def _owed(
     if raised:
         yield RAISED + incident.fault_class, now
     known = {c.step for c in incident.clocks}
-    base = incident.opened_at if fresh else now
+    base = min(incident.opened_at, now) if fresh else now  # the wall clock may have stepped back
     for step in chain(plan, incident.fault_class):
         if fresh or raised or step.name not in known:
             yield step.name, base + scaled(plan, step.after)
@@ -80,15 +82,42 @@ def _raised(incident: Incident) -> bool:
     return incident.told_class not in ("", incident.fault_class)
 
 
-def next_due(incident: Incident, plan: Plan) -> datetime | None:
-    """When ``advance`` will have something to do; None when nothing is owed any more."""
+def widened(
+    old: Incident, new: Incident, failed_at: datetime | None, now: datetime, wait: timedelta
+) -> Incident:
+    """
+    With the word that is owed where a later fault reaches further than what was told.
+
+    A root found later is the fault that was told: nobody hears of it again. A root that
+    *failed* after the last word is another one: an access switch is mended, and in its
+    观察期 both cores die, and the house (整体) with them. ``wait``: until what hangs on it
+    was asked too.
+    """
+    if old.scope is new.scope or new.scope is not Scope.WHOLE:
+        return new
+    rises = [c for c in new.clocks if c.step.startswith(RAISED)]
+    said = [c.fired_at for c in new.clocks if c.fired_at and (c.step == TOLD or c in rises)]
+    if not said or failed_at is None or failed_at <= max(said):
+        return new
+    step = RAISED + new.scope
+    if _raised(new) or any(c.step == step or c.state is ClockState.DUE for c in rises):
+        return new
+    return replace(new, clocks=(*new.clocks, StepClock(new.id, step, now + wait)))
+
+
+def next_due(incident: Incident, plan: Plan, seen_from: datetime | None = None) -> datetime | None:
+    """
+    When ``advance`` or ``recover`` will have something to do; None when nothing is owed.
+
+    ``seen_from``: since when this process sees; 观察期 before it does not count.
+    """
     if incident.state not in RUNNING:
         return None
     if incident.settle_until:
         return incident.settle_until
     instants = [c.due_at for c in _open_rows(incident)]
-    if incident.watching_since:
-        instants.append(incident.watching_since + scaled(plan, plan.settings.watch))
+    if over := watched(incident, scaled(plan, plan.settings.watch), seen_from):
+        instants.append(over)
     return min(instants, default=None)
 
 
@@ -118,7 +147,8 @@ def advance(incident: Incident, plan: Plan, now: datetime) -> tuple[Incident, li
         )
         for c in incident.clocks
     )
-    fired = [Fired(step, *_whom(incident, plan, step)) for step in firing]
+    before = incident.told_class
+    fired = [Fired(step, *_whom(incident, plan, step), before) for step in firing]
     return replace(incident, clocks=clocks, told_class=incident.fault_class), fired
 
 

@@ -25,13 +25,16 @@ def settled(incident: Incident, sight: Sight, *, blind: bool = False) -> bool:
     """Whether the root is known: all witnesses answered, and the root's own alert fires."""
     if incident.settle_until is None or sight.now >= incident.settle_until:
         return True
+    if sight.now < incident.opened_at:
+        return True  # the wall clock has stepped back: it could be an hour
     if blind or incident.state is not State.OPEN:
         return False
     topology = sight.outage.topology
     root = members(incident.root.instance)
+    since = incident.interrupted_at or incident.started_at
     for name in witnesses(topology, root):
         answer = sight.answered.get(name)
-        if answer is None or answer < incident.started_at:
+        if answer is None or answer < since:
             return False
     if sight.outage.since(incident.root.instance) is None:
         return True

@@ -8,8 +8,9 @@ from functools import cached_property
 
 from monitor.incidents.topology import Outage
 from monitor.model.alert import Alert, AlertKey
-from monitor.model.incident import FaultClass, Part, Severity
+from monitor.model.incident import FaultClass, Part, Scope, Severity
 
+RULE = "rule:"  # before the rule's name, where an alert names no target and no system
 SELF = "zhiban"  # the instance of our own metrics
 
 
@@ -22,7 +23,7 @@ def part_key(key: AlertKey) -> str:
 def subject(alert: Alert) -> str:
     """What the alert is about: `subject`, else `instance`, else the rule itself."""
     labels = dict(alert.labels)
-    return labels.get("subject") or labels.get("instance") or f"rule:{alert.alertname}"
+    return labels.get("subject") or labels.get("instance") or f"{RULE}{alert.alertname}"
 
 
 def part_of(alert: Alert) -> Part:
@@ -49,14 +50,34 @@ class Sight:
     withdrawn: frozenset[str] = frozenset()  # part keys that ended by withdrawal
     answered: Mapping[str, datetime] = field(default_factory=dict)  # target -> newest visit's end
     uplink: tuple[str, ...] = ()
+    seen_from: datetime | None = None  # since when this process sees; None: long enough
 
     @cached_property
     def live(self) -> Mapping[str, Part]:
         """Part key -> part, for every firing alert."""
         return {p.key: p for p in map(part_of, self.firing)}
 
+    @cached_property
+    def scopes(self) -> Mapping[str, Scope]:
+        """Part key -> 影响范围, for the firing alerts whose rule says one."""
+        said = ((part_key(a.key), a.label("scope")) for a in self.firing)
+        return {key: Scope(scope) for key, scope in said if scope}
+
     def everything_out(self) -> bool:
-        """The first hop and every single target fail: it may be our own cable."""
-        outage = self.outage
-        hop = bool(self.uplink) and all(name in outage.failed for name in self.uplink)
-        return hop and len(outage.failed) >= len(outage.topology.targets) > len(self.uplink)
+        """
+        The first hop fails, something else too, and nothing has answered since.
+
+        It may be our own cable. What is asked once a minute has not failed by the time
+        the first word is due: that it has not answered either is all there is to know.
+        """
+        failed, targets = self.outage.failed, self.outage.topology.targets
+        since = max((failed[n] for n in self.uplink if n in failed), default=None)
+        if since is None or any(n not in failed for n in self.uplink):
+            return False
+        others = [n for n in targets if n not in self.uplink]
+        answered = (n for n in others if n not in failed and self._answered(n, since))
+        return any(n in failed for n in others) and not any(True for _ in answered)
+
+    def _answered(self, name: str, since: datetime) -> bool:
+        at = self.answered.get(name)
+        return at is not None and at >= since

@@ -63,24 +63,33 @@ def decide(
         if incident.state not in (State.OPEN, State.WATCHING):
             continue
         if not blind:
-            incident, rows = lifecycle.observe(incident, sight)  # noqa: PLW2901 -- refined in steps
+            incident, rows = lifecycle.observe(incident, sight, book.plan.settings)  # noqa: PLW2901 -- refined in steps
             events += rows
         if settled(incident, sight, blind=blind):
             incident = replace(incident, settle_until=None)  # noqa: PLW2901 -- likewise
         now[i] = _clocks(incident, sight.now, book, events, notices)
+        if not blind:
+            now[i] = _recover(now[i], sight, book, events, notices)
     return Decision(now, tuple(events), tuple(notices))
 
 
 def _clocks(
     incident: Incident, now: datetime, book: Book, events: list[Event], notices: list[Notice]
 ) -> Incident:
-    """Arm, fire what is due, recover when 观察期 is over; write what is owed."""
+    """Arm, fire what is due; write what is owed."""
     incident = arm(incident, book.plan, now)
     incident, fired = advance(incident, book.plan, now)
     for one in fired:
         incident = tell(incident, one, now, book, events, notices)
-    watch = scaled(book.plan, book.plan.settings.watch)
-    incident, rows = lifecycle.recover(incident, watch, now)
+    return incident
+
+
+def _recover(
+    incident: Incident, sight: Sight, book: Book, events: list[Event], notices: list[Notice]
+) -> Incident:
+    """Recovered when 观察期 is over, and exactly those who were told hear it."""
+    now, watch = sight.now, scaled(book.plan, book.plan.settings.watch)
+    incident, rows = lifecycle.recover(incident, watch, now, sight.seen_from)
     events += rows
     if rows and incident.told:
         incident = tell(incident, Fired(RECOVERED, (), incident.told), now, book, events, notices)
@@ -96,7 +105,9 @@ def tell(
     notices: list[Notice],
 ) -> Incident:
     """Write a notice for everybody the step is owed to."""
-    text = message.compose(fired.step, incident, book.topology, book.plan, now)
+    text = message.compose(
+        fired.step, incident, book.topology, book.plan, now, was=fired.told_class
+    )
     whom = recipients(fired, book.people)
     notices.extend(
         Notice(

@@ -71,7 +71,9 @@ class Judge:
         self.judged_at: datetime | None = None
         self.started = clock.monotonic()
         self.trouble = ""
-        self._withdrawn: frozenset[str] = frozenset()
+        self.seen_from: datetime | None = None  # the first turn that was not blind
+        self._settling = any(i.settle_until for i in saved.incidents)
+        self._withdrawn: frozenset[str] = frozenset()  # not yet seen by correlation
         self._up: dict[str, bool] = {}
         self._poked = asyncio.Event()
         self._turning = asyncio.Lock()
@@ -86,6 +88,7 @@ class Judge:
             if self.slots.stepped_back(wall):
                 log.warning("the wall clock stepped back; samples start anew")
                 self.slots.last = 0.0
+                self.seen_from = None
             slot = self.slots.due(wall)
             async with self._turning:
                 if slot is not None:
@@ -103,12 +106,22 @@ class Judge:
         async with self._turning:
             now = self.clock.now()
             incident, events = lifecycle.apply(self.incidents[act.incident_id], act, now)
-            await self.store.save(Changes(incidents=(incident,), events=tuple(events)))
-            self.incidents[incident.id] = incident
-            if incident.state not in KEPT:
-                del self.incidents[incident.id]
+            changes = Changes(incidents=(incident,), events=tuple(events))
+            writing = asyncio.ensure_future(self._acted(incident, changes))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                # Whoever asked has gone; the store writes it all the same.
+                await asyncio.gather(writing, return_exceptions=True)
+                raise
         self.poke()
         return incident
+
+    async def _acted(self, incident: Incident, changes: Changes) -> None:
+        await self.store.save(changes)
+        self.incidents[incident.id] = incident
+        if incident.state not in KEPT:
+            del self.incidents[incident.id]
 
     def saw(self, visit: Visit) -> None:
         """A target was visited. Its first failure has what could explain it asked again."""
@@ -120,7 +133,7 @@ class Judge:
             self.poller.visit_soon(
                 n for n in names if n not in newest or newest[n].ended_at < visit.started_at
             )
-        if changed or any(i.settle_until for i in self.incidents.values()):
+        if changed or self._settling:
             self.poke()
 
     def swap(self, law: Law) -> None:
@@ -151,7 +164,8 @@ class Judge:
         """Until the next slot, the next due step, or a poke."""
         now = self.clock.now()
         pause = self.slots.wait(now.timestamp())
-        owed = [d for i in self.incidents.values() if (d := next_due(i, self.law.book.plan))]
+        plan, seen_from = self.law.book.plan, self.seen_from or now
+        owed = [d for i in self.incidents.values() if (d := next_due(i, plan, seen_from))]
         if owed:
             soonest = (min(owed) - now).total_seconds()
             pause = min(pause, max(soonest, RETRY if self.trouble else BREATH))
@@ -170,14 +184,7 @@ class Judge:
         self.series.put(SELF, (("instance", SELF), ("job", SELF)), metrics, readings)
         self.series.snapshot(slot)
         self.slots.last = slot
-        result = await asyncio.to_thread(
-            turn,
-            self.law.rules,
-            self.series.view(),
-            datetime.fromtimestamp(slot, UTC),
-            self.alerts,
-            self._context(),
-        )
+        result = await self._evaluate(datetime.fromtimestamp(slot, UTC))
         for name, rows in (*result.records, *alerts_series(result.alerts.values())):
             self.series.record(name, rows)
         for group, rule, why in result.problems:
@@ -188,6 +195,16 @@ class Judge:
             self.judged_at = self.clock.now()
             self.vitals.round_at.set(self.judged_at.timestamp())
         self.vitals.round.set(self.clock.monotonic() - began)
+
+    async def _evaluate(self, at: datetime) -> Turn:
+        """What the rules say; said again where a reload came in between."""
+        while True:
+            law = self.law
+            result = await asyncio.to_thread(
+                turn, law.rules, self.series.view(), at, self.alerts, self._context()
+            )
+            if law is self.law:
+                return result
 
     def _context(self) -> Context:
         return Context(
@@ -206,17 +223,20 @@ class Judge:
         """One turn over alerts as they are, or as the slot's evaluation left them."""
         alerts = self.alerts if result is None else result.alerts
         ended = () if result is None else result.ended
-        self._withdrawn = frozenset(part_key(e.alert.key) for e in ended if e.why == "withdrawn")
+        withdrawn = frozenset(part_key(e.alert.key) for e in ended if e.why == "withdrawn")
         blind = not self._polled() and self.clock.monotonic() - self.started < BLIND
-        decision = decide(
-            self.incidents, self.last_id, self._sight(alerts), self.law.book, blind=blind
-        )
+        sight = self._sight(alerts, self._withdrawn | withdrawn)
+        decision = decide(self.incidents, self.last_id, sight, self.law.book, blind=blind)
         changes = self._changes(decision, alerts)
         if changes and not await self._save(changes):
             return False
         self.alerts = alerts
         self.incidents = {i: inc for i, inc in decision.incidents.items() if inc.state in KEPT}
         self.last_id = max((self.last_id, *decision.incidents))
+        self._settling = any(i.settle_until for i in self.incidents.values())
+        self._withdrawn = sight.withdrawn if blind else frozenset()
+        if not blind and self.seen_from is None:
+            self.seen_from = sight.now
         if decision.notices:
             self.wake()
         return True
@@ -241,14 +261,16 @@ class Judge:
         }
         return Outage(self.law.book.topology, failed)
 
-    def _sight(self, alerts: Mapping[AlertKey, Alert]) -> Sight:
+    def _sight(self, alerts: Mapping[AlertKey, Alert], withdrawn: frozenset[str]) -> Sight:
+        now = self.clock.now()
         return Sight(
-            now=self.clock.now(),
+            now=now,
             outage=self._outage(),
             firing=tuple(a for a in alerts.values() if a.state is AlertState.FIRING),
-            withdrawn=self._withdrawn,
+            withdrawn=withdrawn,
             answered={n: v.ended_at for n, v in self.poller.visits.items()},
             uplink=self.law.uplink,
+            seen_from=self.seen_from or now,
         )
 
     def _changes(self, decision: Decision, alerts: Mapping[AlertKey, Alert]) -> Changes:

@@ -20,7 +20,7 @@ class Slots:
     def wait(self, wall: float) -> float:
         """Seconds until a slot is due."""
         ahead = (math.floor(wall / self.grid) + 1) * self.grid
-        if self.last:
+        if self.last and not self.stepped_back(wall):
             ahead = max(ahead, self.last + self.grid)
         return max(0.0, ahead - wall)
 

@@ -72,6 +72,11 @@ class NoticeState(StrEnum):
     SENT = "sent"
 
 
+def number_of(incident_id: int) -> int:
+    """The short id of four digits that people say: 1001, 1002 ... 9999, 1000, ..."""
+    return 1000 + incident_id % 9000
+
+
 @dataclass(frozen=True, slots=True)
 class Root:
     """故障点: the subject that explains the rest."""

@@ -39,13 +39,18 @@ class Text:
 
 def badge(incident: Incident) -> str:
     """「拟一类」 until a person confirms the class; a hazard is no fault and needs no 拟."""
-    name = CLASS[incident.fault_class]
+    name = said(incident.fault_class, confirmed=incident.class_confirmed)
     if incident.fault_class is FaultClass.HAZARD:
         return f"{name}·紧急" if incident.severity is Severity.CRITICAL else name
-    name = name if incident.class_confirmed else f"拟{name}"
     if incident.scope is Scope.SYSTEM and incident.fault_class is FaultClass.CLASS1:
         return f"{name}·单系统"
     return name
+
+
+def said(fault_class: FaultClass, *, confirmed: bool) -> str:
+    """「拟一类」, 「一类」, 「隐患」."""
+    name = CLASS[fault_class]
+    return name if confirmed or fault_class is FaultClass.HAZARD else f"拟{name}"
 
 
 def clock_time(instant: datetime, now: datetime) -> str:
@@ -129,10 +134,10 @@ def _fit(title: str, bodies: Iterable[str]) -> Text:
 
 
 def _since(incident: Incident, now: datetime) -> str:
-    """「03:10核心交换机失联」; a space where figures would run into each other."""
+    """「03:10核心交换机失联」, the instant the clock runs from; a space before figures."""
     title = incident.root.title
     gap = " " if title[:1].isascii() else ""
-    return f"{clock_time(incident.started_at, now)}{gap}{title}"
+    return f"{clock_time(began(incident), now)}{gap}{title}"
 
 
 def _due(incident: Incident, plan: Plan, now: datetime) -> str:
@@ -140,28 +145,50 @@ def _due(incident: Incident, plan: Plan, now: datetime) -> str:
     return f"{clock_time(found[1], now)}满{found[0].title}" if found else ""
 
 
-def compose(step: str, incident: Incident, topology: Topology, plan: Plan, now: datetime) -> Text:
-    """The text that one step of one incident owes."""
+def compose(
+    step: str,
+    incident: Incident,
+    topology: Topology,
+    plan: Plan,
+    now: datetime,
+    was: str = "",
+) -> Text:
+    """The text that one step of one incident owes; ``was``: the class that was named before."""
     threshold = next((t for t in plan.thresholds if t.name == step), None)
     if threshold:
         return _threshold(threshold, incident, topology, plan, now)
     if step == RECOVERED:
-        return _recovered(incident, now)
+        return _recovered(incident, plan, now)
     if step == TOLD or step.startswith(RAISED):
-        return _told(step, incident, topology, plan, now)
+        rise = _rise(step, incident, was, now) if step.startswith(RAISED) else ""
+        return _told(rise, incident, topology, plan, now)
     return _reported(incident, topology, plan, now)
 
 
-def _told(step: str, incident: Incident, topology: Topology, plan: Plan, now: datetime) -> Text:
-    rise = ""
-    if step.startswith(RAISED):
-        rise = f"由隐患变为{badge(incident)},{clock_time(began(incident), now)}起业务中断"
+def _rise(step: str, incident: Incident, was: str, now: datetime) -> str:
+    if step == RAISED + Scope.WHOLE:
+        return "故障扩大"
+    before = f"由{said(FaultClass(was), confirmed=incident.class_confirmed)}" if was else ""
+    cut = f",{clock_time(began(incident), now)}起业务中断" if incident.interrupted_at else ""
+    return f"{before}变为{badge(incident)}{cut}"
+
+
+def _told(rise: str, incident: Incident, topology: Topology, plan: Plan, now: datetime) -> Text:
     calm = "" if incident.interrupted_at else "业务未见中断"
     due, ask = _due(incident, plan, now), _ask(incident)
+    if incident.watching_since:  # it came and went before it could be told
+        due = f"{clock_time(incident.watching_since, now)}起已通,观察期内"
     return _fit(
         f"【{badge(incident)}】{_since(incident, now)}",
-        (_line(rise, hits or calm, due, ask) for hits in impact(incident, topology, plan)),
+        (
+            _line(rise, _past(hits, incident) or calm, due, ask)
+            for hits in impact(incident, topology, plan)
+        ),
     )
+
+
+def _past(hits: str, incident: Incident) -> str:
+    return f"曾{hits}" if hits and incident.watching_since else hits
 
 
 def _ask(incident: Incident) -> str:
@@ -211,17 +238,22 @@ def proposed(threshold: Threshold, incident: Incident, plan: Plan) -> tuple[str,
     return tuple(plan.departments[n].title for n in names)
 
 
-def _recovered(incident: Incident, now: datetime) -> Text:
-    title = f"【已恢复】{incident.root.title}(事件{incident.number})"
-    ended = incident.watching_since or incident.recovered_at or now
-    first = began(incident)
+def _recovered(incident: Incident, plan: Plan, now: datetime) -> Text:
+    name = f"{incident.root.title}(事件{incident.number})"
+    if incident.parts and all(p.withdrawn for p in incident.parts):
+        return Text(
+            f"【不再监控】{name}",
+            _line("对象或规则已从配置中移除,不等于恢复", "请到控制台核对后关闭"),
+        )
+    first, ended = began(incident), incident.watching_since or incident.recovered_at or now
     word = "中断" if incident.interrupted_at else "历时"
-    return Text(
-        title,
-        _line(
-            f"{clock_time(first, now)}起,{clock_time(ended, now)}恢复,{word}{span(ended - first)}",
-            f"已观察{span(now - ended)}未再出现",
-            "请到控制台关闭并补记经过",
+    when = f"{clock_time(first, now)}起,{clock_time(ended, now)}恢复,{word}{span(ended - first)}"
+    watch = span(plan.settings.watch / plan.settings.speed)
+    return _fit(
+        f"【已恢复】{name}",
+        (
+            _line(when, f"已观察{watch}未再出现", "请到控制台关闭并补记经过"),
+            _line(when, f"观察{watch}正常", "请关闭并补记"),
         ),
     )
 

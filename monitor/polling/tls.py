@@ -11,8 +11,6 @@ import ssl
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-
 from monitor.polling.bounds import clean
 from monitor.probe import Certificate, ProbeError
 
@@ -89,6 +87,8 @@ def chain(tls: ssl.SSLObject) -> list[bytes]:
 
 def parse(der: bytes) -> Certificate | None:
     """Read one certificate; None where it is malformed, which is no reason to fail a visit."""
+    from cryptography import x509  # noqa: PLC0415 -- 8 MB that a site without TLS does not need
+
     try:
         found = x509.load_der_x509_certificate(der)
         return Certificate(

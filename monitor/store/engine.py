@@ -7,6 +7,8 @@ begins late and loses updates.
 """
 
 import os
+import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ _WRITER = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA journal_size_limit=67108864",  # bytes of WAL kept after a storm
 )
+RESERVE = 6 << 20  # bytes; some thousand incidents, and more than a checkpoint's 1,000 pages
+_TAKE = "INSERT OR REPLACE INTO meta (key, value) VALUES ('reserve', zeroblob(?))"
+_FREE = "DELETE FROM meta WHERE key = 'reserve'"
 _READER = ("PRAGMA query_only=ON",)
 _OPTIONS: dict[str, Any] = {"isolation_level": None, "timeout": BUSY_SECONDS}
 
@@ -54,7 +59,26 @@ def writer(path: Path) -> AsyncEngine:
         _url(path, "aiosqlite"), pool_size=1, max_overflow=0, connect_args=_OPTIONS
     )
     _prepare(engine.sync_engine, _WRITER, "BEGIN IMMEDIATE")
+    _set_aside(engine.sync_engine)
     return engine
+
+
+def _set_aside(engine: sa.Engine) -> None:
+    """
+    Take room on the disk while there is some, in the file and in its WAL.
+
+    When the disk is full SQLite goes on in pages that it has: a fault at that hour is
+    still written down and told. Two commits, because pages that are freed in the
+    transaction that took them are never written.
+    """
+
+    @sa.event.listens_for(engine, "connect")
+    def _set(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        with suppress(sqlite3.Error):  # no room now: then it must do without
+            cursor.execute(_TAKE, (RESERVE,))
+            cursor.execute(_FREE)
+        cursor.close()
 
 
 def reader(path: Path) -> AsyncEngine:

@@ -47,8 +47,8 @@ def explain_os(path: Path, error: OSError) -> StoreError:
     return StoreError("unopenable", f"{path}: {error.strerror}")
 
 
-def explain(error: Exception) -> StoreError:
-    """Our sentence for whatever a driver or a row mapping raised."""
+def explain(error: Exception, path: Path | None = None) -> StoreError:
+    """Our sentence for whatever a driver or a row mapping raised, about the file at path."""
     if isinstance(error, StoreError):
         return error
     cause = error.orig if isinstance(error, DBAPIError) else error
@@ -56,4 +56,4 @@ def explain(error: Exception) -> StoreError:
     kind = _KINDS.get(code & _PRIMARY, "refused") if isinstance(code, int) else "refused"
     # Never str(error): SQLAlchemy adds the statement and its values, which are people's names.
     detail = str(cause)[:200] if isinstance(cause, sqlite3.Error) else type(cause).__name__
-    return StoreError(kind, detail)
+    return StoreError(kind, f"{path}: {detail}" if path else detail)

@@ -41,7 +41,7 @@ def upgrade(path: Path) -> None:
         with engine.begin() as connection:
             _run(connection)
     except sa.exc.SQLAlchemyError as e:
-        raise explain(e) from e
+        raise explain(e, path) from e
     finally:
         engine.dispose()
 

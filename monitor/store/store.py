@@ -1,6 +1,7 @@
 """The store: open it once per database, write through one door, read snapshots beside it."""
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +52,8 @@ class Store:
         lock = await asyncio.to_thread(_prepare, path)
         store = cls(path, lock)
         try:
+            async with store._write.connect():
+                pass  # now, and not at the first fault: it sets room aside on the disk
             # What a writer diffs against must be true from its first job on.
             store._writer.start(await store._ask(reads.unfinished))
         except BaseException:
@@ -76,7 +79,7 @@ class Store:
             async with self._read.connect() as connection:
                 return await question(connection)
         except sa.exc.SQLAlchemyError as e:
-            raise explain(e) from e
+            raise explain(e, self.path) from e
 
     # What the judge needs.
 
@@ -195,6 +198,13 @@ class Store:
     async def notices(self, incident_id: int | None = None, limit: int = 200) -> list[Notice]:
         """Newest first; of one incident, or of all."""
         return await self._ask(partial(reads.notices, incident_id=incident_id, limit=limit))
+
+    def room(self) -> tuple[int, ...]:
+        """Bytes that this user may still write to the database's disk; () if it does not say."""
+        try:
+            return (shutil.disk_usage(self.path.parent).free,)
+        except OSError:
+            return ()
 
     async def integrity_problems(self) -> list[str]:
         """What SQLite's integrity and foreign key checks find; empty is well."""

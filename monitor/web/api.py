@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.model.act import Act, ActKind, IllegalActError
-from monitor.model.incident import Incident, State
+from monitor.model.incident import Incident, State, number_of
 from monitor.web import answers, facts, shapes, words
 from monitor.web.desk import Desk
 from monitor.web.guard import Refusal
@@ -138,8 +138,12 @@ async def submit(desk: Desk, one: Act) -> Incident:
     except KeyError:
         # The judge holds what is not closed: tell "closed" from "never was".
         over = await find(desk, one.incident_id)
-        word = words.STATES[over.state]
-        raise IllegalActError(f"#{facts.number(over)} {word},不能再操作") from None
+        if over.merged_into is not None:
+            keeper = number_of(over.merged_into)
+            said = f"#{facts.number(over)} 已并入#{keeper},请到那一事件上操作"
+        else:
+            said = f"#{facts.number(over)} {words.STATES[over.state]},不能再操作"
+        raise IllegalActError(said) from None
 
 
 def must_be_known(desk: Desk, by: str) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from monitor.incidents.topology import members
 from monitor.model.incident import Event, Incident, Notice, NoticeState, Root, State
+from monitor.notify.message import hit
 from monitor.web import facts, words
 from monitor.web.story import Line, Sent, StepRow, line, sent, steps
 from monitor.web.view import TONES, Count, Row, Scene, instant, optional, target_row
@@ -41,12 +43,15 @@ class Card:
     watching: bool
     calm: bool  # service was never cut
     interrupted: str
+    outage: str  # 停机时段: from the cut of service to the beginning of 观察期
     recovered: str
     closed: str
     systems: tuple[str, ...]
+    departments: tuple[str, ...]  # that need one of these systems; a fact, not a proposal
     impact: tuple[Row, ...]
     impact_count: int
-    causes: tuple[str, ...]
+    causes: tuple[str, ...]  # what the root's own alerts say; the impact has its list
+    first: tuple[str, ...]  # what the rules tell the engineer to look at first
     steps: tuple[StepRow, ...]
     lines: tuple[Line, ...] = ()
     notices: tuple[Sent, ...] = ()
@@ -67,7 +72,7 @@ def card(
     return Card(
         id=one.id,
         number=facts.number(one),
-        tone=TONES[one.fault_class],
+        tone="over" if over else TONES[one.fault_class],
         badge=words.badge(one.fault_class, confirmed=one.class_confirmed),
         state=one.state.value,
         state_word=words.state(one),
@@ -79,7 +84,7 @@ def card(
         elapsed=Count(
             ("共" if over else "已") + ("中断" if one.interrupted_at else "持续"),
             words.span(passed.total_seconds()),
-            "" if over else instant(started),
+            instant(started) if one.state is State.OPEN else "",
             down=False,
         ),
         big=_big(scene, one, titles),
@@ -91,12 +96,15 @@ def card(
         watching=one.state is State.WATCHING,
         calm=one.interrupted_at is None,
         interrupted=optional(scene, one.interrupted_at),
+        outage=_outage(scene, one) if over else "",
         recovered=optional(scene, one.recovered_at),
         closed=f"{optional(scene, one.closed_at)} {one.closed_by}".strip(),
         systems=tuple(scene.title(name) for name in one.systems),
+        departments=hit(one, scene.site.plan),
         impact=tuple(target_row(scene, name) for name in one.impact[:IMPACT_MOST]),
         impact_count=len(one.impact),
-        causes=tuple(dict.fromkeys(p.summary or p.what or p.alertname for p in one.parts)),
+        causes=_causes(one),
+        first=() if over else _first(scene, one),
         steps=steps(scene, one, titles),
         lines=tuple(line(scene, e, titles) for e in events),
         notices=tuple(sent(scene, n, titles) for n in notices),
@@ -106,12 +114,36 @@ def card(
 
 def _root(scene: Scene, root: Root) -> str:
     title = scene.title(root.instance)
-    return title if title == root.instance else f"{title}（{root.instance}）"
+    named = title == root.instance or len(members(root.instance)) > 1
+    return title if named else f"{title}（{root.instance}）"
+
+
+def _outage(scene: Scene, one: Incident) -> str:
+    if not one.interrupted_at or not one.watching_since:
+        return ""
+    return f"{scene.time(one.interrupted_at)}—{scene.time(one.watching_since)}"
+
+
+def _causes(one: Incident) -> tuple[str, ...]:
+    root = members(one.root.instance)
+    said = (p.summary or p.what or p.alertname for p in one.parts if p.instance in root)
+    return tuple(dict.fromkeys(said))
+
+
+def _first(scene: Scene, one: Incident) -> tuple[str, ...]:
+    """The annotation ``next_step`` of the root's own alerts, while they fire."""
+    root = members(one.root.instance)
+    said = (
+        scene.next_steps.get((p.alertname, p.instance), "")
+        for p in one.parts
+        if p.instance in root and p.ended_at is None
+    )
+    return tuple(dict.fromkeys(text for text in said if text))
 
 
 def _acknowledged(scene: Scene, one: Incident) -> str:
     if not one.acknowledged_by:
-        return ""
+        return "" if one.state in facts.LIVE else "无人接报"
     return f"{one.acknowledged_by} {optional(scene, one.acknowledged_at)}".strip()
 
 

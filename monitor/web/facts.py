@@ -63,9 +63,16 @@ def names(needs: Needs) -> tuple[str, ...]:
 
 
 def elapsed(incident: Incident, now: datetime) -> timedelta:
-    """From the cut of service (else the start) to now, or to the recovery."""
+    """
+    From the cut of service (else the start) to now, or to the end of the outage.
+
+    观察期 is no outage (hospital-practice section 4: the 断点 ends when it begins); what
+    fails again within it opens the incident again, and the whole time counts.
+    """
     start = incident.interrupted_at or incident.started_at
-    end = now if incident.state not in _ALL_DONE else incident.recovered_at or incident.closed_at
+    end = None if incident.state is State.OPEN else incident.watching_since
+    if incident.state in _ALL_DONE:
+        end = end or incident.recovered_at or incident.closed_at
     return max(timedelta(0), (end or now) - start)
 
 

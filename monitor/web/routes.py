@@ -18,7 +18,7 @@ from monitor.web.guard import Refusal
 
 PREFIX = "/api/v1"
 BODY_MOST = 1 << 20  # bytes
-ID = r"{id:\d{1,18}}"  # fits a 64-bit integer
+ID = r"{id:[0-9]{1,18}}"  # fits a 64-bit integer
 
 Answer = Callable[[Desk, api.Call], Awaitable[BaseModel]]
 

@@ -8,10 +8,11 @@ never waits for a slow client: every connection has a deadline (door.py).
 import asyncio
 import errno
 import gzip
+import logging
 from collections.abc import Callable, Collection
 from importlib.metadata import PackageNotFoundError, version
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs, http_exceptions, web
 
 from monitor.web import assets, openapi, pages, routes
 from monitor.web.desk import Desk
@@ -22,8 +23,29 @@ STOP_SECONDS = 2.0  # for answers under way when the daemon ends; SIGTERM is out
 GZIP_LEVEL = 1  # a scrape every few seconds: 4 of 5 parts saved for a tenth of level 9's time
 
 
+log = logging.getLogger(__name__)
+
+
 class WebError(Exception):
     """The server cannot start; the message is one line that says what to set."""
+
+
+def short(record: logging.LogRecord) -> bool:
+    """
+    Cut what aiohttp logs of a request that is no HTTP down to its kind.
+
+    It would log a traceback, and with it what the stranger sent: anybody on this machine
+    could fill the log with lines of their own.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, http_exceptions.HttpProcessingError):
+        record.exc_info = None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.msg += f": no HTTP ({type(error).__name__})"
+    return True
+
+
+log.addFilter(short)
 
 
 class Web:
@@ -61,6 +83,7 @@ class Web:
         self._runner = web.AppRunner(
             application(self._desk, self._allowed),
             access_log=None,
+            logger=log,
             shutdown_timeout=STOP_SECONDS,
             keepalive_timeout=self.busy_seconds,
             lingering_time=self.head_seconds,

@@ -8,7 +8,10 @@ people read it and as an instant that the browser counts from.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
+from monitor.incidents.sight import subject
+from monitor.incidents.topology import members
 from monitor.model.board import Board
 from monitor.model.incident import FaultClass, Notice
 from monitor.model.person import ON_DUTY
@@ -31,7 +34,7 @@ def instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scene:
     """The moment a page is made for: what is known, and the time on the wall."""
 
@@ -39,10 +42,23 @@ class Scene:
     board: Board
     now: datetime
 
+    @cached_property
+    def next_steps(self) -> Mapping[tuple[str, str], str]:
+        """What a rule tells the engineer to do first, by alertname and subject."""
+        return {
+            (alert.alertname, subject(alert)): text
+            for alert in self.board.alerts
+            if (text := alert.annotations.get("next_step", ""))
+        }
+
     def title(self, name: str) -> str:
-        """Say a target's or a system's Chinese title."""
-        known = self.site.targets.get(name) or self.site.systems.get(name)
-        return known.title if known else name
+        """Say a target's or a system's Chinese title; of a redundant pair, both."""
+        found = [
+            known.title if known else one
+            for one in members(name)
+            for known in [self.site.targets.get(one) or self.site.systems.get(one)]
+        ]
+        return "、".join(found)
 
     def time(self, at: datetime) -> str:
         """Write an instant as the wall clock shows it."""

@@ -31,13 +31,15 @@ from monitor.metrics import Vitals
 from monitor.model.incident import State
 from monitor.model.reading import Metric, Reading
 from monitor.model.target import Visit
+from monitor.notify import turns
 from monitor.notify.channels import build
 from monitor.notify.outbox import Outbox
 from monitor.series.store import Series
 from monitor.store import Store
 
 GRID = 0.05
-LONGEST = 15.0  # seconds a run may take before it gives up
+LONGEST = 60.0  # seconds a run may take before it gives up
+turns.PATIENCE = LONGEST  # a slow machine is not a slow channel
 RULES = """
 groups:
   - name: test

@@ -124,6 +124,7 @@ async def integrity(folder):
         return await store.integrity_problems()
 
 
+@pytest.mark.timeout(300)
 async def test_every_boundary_once(tmp_path, collector):
     """
     0 lost incidents, 0 missing or extra clocks, 0 unsent notices, at most one double a kill.

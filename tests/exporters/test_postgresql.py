@@ -1,6 +1,7 @@
 """Rows to readings, refusals to words, and servers that are no PostgreSQL."""
 
 import asyncio
+import contextlib
 import re
 
 import asyncpg
@@ -114,6 +115,14 @@ async def web(reader, writer):
     writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
+async def flood(reader, writer):
+    """A row of 1.4 GB, it says, and it never stops."""
+    with contextlib.suppress(ConnectionError):
+        while True:
+            writer.write(b"HTTP" * 250_000)
+            await writer.drain()
+
+
 async def close(reader, writer):
     writer.close()
 
@@ -132,6 +141,7 @@ STRANGERS = {
     # Without TLS its "H" reads as the head of a message of 1.4 GB that never comes.
     "a web server": (web, {"protocol", "tls", "timeout"}),
     "hangs up": (close, {"protocol"}),
+    "a flood": (flood, {"too_large", "protocol", "tls"}),
 }
 
 
@@ -146,6 +156,41 @@ async def test_strangers(talk, reasons, tls):
     assert not seen.up
     assert seen.reason in reasons, seen
     assert got["pg_up",] == 0
+
+
+async def test_a_flood_is_not_kept():
+    """The driver would keep 1.4 GB; the visit hangs up long before its deadline."""
+    sent = 0
+
+    async def talk(reader, writer):
+        nonlocal sent
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"HTTP" * 16_000)
+                await writer.drain()
+                sent += 64_000
+
+    async with talking(talk) as port:
+        seen, got = await visit("postgresql", f"127.0.0.1:{port}/his", timeout=5, tls="off")
+    assert (seen.reason, got["pg_up",]) == ("too_large", 0)
+    assert sent < 4 * postgresql.MAX_BYTES + (16 << 20), "with what the sockets hold"
+
+
+async def test_connections_of_others_are_let_be():
+    """The driver's class is everybody's; only a visit has a limit."""
+    postgresql.bound()
+    all_of_it = asyncio.Event()
+
+    async def talk(reader, writer):
+        writer.write(b"HTTP" * postgresql.MAX_BYTES)
+        await writer.drain()
+        all_of_it.set()
+        await reader.read()
+
+    async with talking(talk) as port:
+        with pytest.raises(TimeoutError):
+            await asyncpg.connect(host="127.0.0.1", port=port, user="u", ssl=False, timeout=1)
+    assert all_of_it.is_set()
 
 
 async def test_starting_up():

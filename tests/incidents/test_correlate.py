@@ -110,6 +110,28 @@ def test_the_second_core_raises_the_hazard_of_the_first():
     assert due["t6h"] == minute(600)
 
 
+def test_a_rise_is_told_once_it_is_known_how_far_it_reaches():
+    """
+    The second core dies: nothing is said until what hangs on the pair has answered.
+    """
+    room = Room()
+    room.fail(second(0), "core-1")
+    room.turn(second(1))
+    room.silent |= {"access-1", "access-3", "his-db", "his-web-2", "backup", "yibao-edge"}
+    room.fail(second(300), "core-2")
+    room.fail(second(300), "his-db")
+    assert room.turn(second(301)) == []
+    assert room.only().fault_class == "class1"
+    room.silent.clear()
+    room.fail(second(303), "access-1", "access-3", *SIX, "his-web-2")
+    assert room.turn(second(304)) == ["raised-class1 张伟"]
+    assert room.only().scope == "whole"
+    assert {c.step: c.due_at for c in room.only().clocks}["t30m"] == second(300 + 1800)
+    (told,) = room.notices
+    assert "HIS等3个系统" in told.text
+    assert room.turn(second(320)) == []
+
+
 def test_everything_at_once_may_be_our_own_cable():
     room = Room(uplink=("core-1", "core-2"))
     room.fail(second(0), *room.book.topology.targets)

@@ -43,6 +43,8 @@ async def test_press_and_see(clock, tmp_path):
             phones.take(NOTICE, clock.now())
             await page.until("document.querySelectorAll('.message').length === 1")  # by itself
             assert await page.run("document.documentElement.scrollWidth") <= 360
+            narrow = "[...document.querySelectorAll('.name')].filter(n => n.offsetWidth < 160)"
+            assert await page.run(f"{narrow}.length") == 0, "a name keeps its line"
             small = "[...document.querySelectorAll('button')].filter(b => b.offsetHeight < 44)"
             assert await page.run(f"{small}.length") == 0
             await page.shot(tmp_path / "360.png")

@@ -52,6 +52,9 @@ class Webhook:
         self._judge(await http.post(self._session, request))
 
     def _judge(self, body: bytes) -> None:
+        if body.lstrip().startswith(b"<"):
+            # A captive portal answers everything with 200 and its log-in page.
+            raise SendError("应答是网页不是接口（地址错了，或被上网认证拦下），不能算送达")
         answer = http.said(body)
         if answer is None:
             return
