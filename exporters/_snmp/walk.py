@@ -16,7 +16,7 @@ Rows = dict[bytes, list[Varbind | None]]
 """Index (content bytes behind the column's) to the row's cells, in the order of the columns."""
 
 MAX_ROWS = 10_000
-MAX_CELLS = 30_000  # of one table, some 200 bytes each; a target may bring 10,000 series
+MAX_CELLS = 20_000  # of one table, some 200 bytes each; a target may bring 10,000 series
 VALUES_AT_ONCE = 70  # of 20 bytes: what fits into one Ethernet frame
 EXCEPTIONS = pdu.NO_SUCH_OBJECT  # and above: noSuchObject, noSuchInstance, endOfMibView
 
