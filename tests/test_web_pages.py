@@ -9,6 +9,7 @@ import web_desk
 from web_desk import BEGAN, HAZARD, NOW, RECOVERED, WATCHED, incident, notice
 from web_pages import client, house, page
 
+from exporters.snmp import PROBE
 from monitor.model.incident import Event, NoticeState, Root, RootKind
 from monitor.model.target import Visit
 from monitor.store.errors import StoreError
@@ -151,6 +152,14 @@ async def test_targets_stand_under_their_system_with_the_reason_in_chinese(clien
     assert "超时无应答" in text
     assert re.search(r"核心交换机 1 正常 · 1 不通", text)
     assert text.index("电子病历应用 emr-web") < text.index("接入交换机 2 正常")
+
+
+async def test_targets_read_without_encryption_are_marked(client, house):
+    assert "SNMP未加密" not in (await page(client)).text
+    switch = web_desk.TARGETS["core-switch-1"]
+    options = PROBE.options(version="2c", community="env:PATH", insecure=True, modules=["if_mib"])
+    house.site.targets = {**web_desk.TARGETS, switch.name: replace(switch, options=options)}
+    assert "核心交换机1 core-switch-1 · 一级设备 · SNMP未加密" in (await page(client)).text
 
 
 async def test_nothing_wrong_is_said_with_the_time_of_the_last_check(client, house):

@@ -88,6 +88,7 @@ class Row:
     reason: str = ""
     detail: str = ""  # the probe's own words, English
     level: str = ""
+    insecure: bool = False  # read by SNMP without encryption, by the target's own choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ def target_row(scene: Scene, name: str) -> Row:
         reason=words.REASONS.get(failed.reason, failed.reason) if failed else "",
         detail=failed.detail if failed else "",
         level=words.LEVELS.get(target.level, ""),
+        insecure=getattr(target.options, "insecure", False) is True,
     )
 
 
