@@ -14,7 +14,8 @@ run: $(STAMPS)/run $(STAMPS)/postgres
 	$(BIN)/zhiban demo $(ARGS)
 
 test: $(STAMPS)/dev $(STAMPS)/servers
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not nightly" $(TESTS)
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not nightly and not alone" $(TESTS)
+	$(BIN)/pytest -q -m "alone and not nightly" $(TESTS) || test $$? = 5 # 5: TESTS names none
 
 test-nightly: $(STAMPS)/dev $(STAMPS)/servers
 	$(BIN)/pytest -q -m nightly $(TESTS)

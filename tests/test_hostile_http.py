@@ -17,6 +17,8 @@ from visiting import target, visit
 from monitor.clock import SystemClock
 from monitor.polling.poller import Poller
 
+pytestmark = pytest.mark.alone  # deadlines and beats of hundreds of visits
+
 DEADLINE = 1.0  # seconds
 EVERY = 2.0
 ROUNDS = 6

@@ -15,6 +15,8 @@ from monitor.model.target import Target
 from monitor.polling.io import Net
 from monitor.polling.runner import Runner
 
+pytestmark = pytest.mark.alone  # deadlines and beats of hundreds of visits
+
 MB = 1 << 20
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n"
 
