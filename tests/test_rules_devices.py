@@ -55,7 +55,7 @@ class Ward:
         last = max(self.incidents, default=0)
         self.incidents, _ = correlate(self.incidents, sight, PlanSettings(), last)
         for i, incident in self.incidents.items():
-            self.incidents[i], events = lifecycle.observe(incident, sight)
+            self.incidents[i], events = lifecycle.observe(incident, sight, PlanSettings())
             self.events += [e.what for e in events]
 
     def slots(self, count, **ups):

@@ -23,6 +23,8 @@ from monitor.polling.io import Net
 from monitor.polling.runner import Runner
 from monitor.probe import Options, Probe
 
+pytestmark = pytest.mark.alone  # deadlines and beats of hundreds of visits
+
 MB = 1 << 20
 PLAIN = Community(SecretStr("public"))
 SECRET = SecretStr(PASSWORD.decode())
