@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from real import need
+from real import free_port, need
 from shared import ROOT
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
@@ -46,7 +46,9 @@ class Demo:
         self.state = state
         self.env = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(state.parent)}
         self.out = state.parent / "out.txt"
-        words = ["demo", "--no-browser", "--speed", "60", "--state", str(state)]
+        # Another demo of these tests may start at this moment and want 8600 as well.
+        words = ["demo", "--no-browser", "--port", str(free_port())]
+        words += ["--speed", "60", "--state", str(state)]
         with self.out.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "monitor", *words],
