@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 
+from real import free_port
 from shared import ROOT
 
 
@@ -32,7 +33,9 @@ class Demo:
         self.state = state
         self.env = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_RUNTIME_DIR": str(state.parent)}
         self.out = state.parent / "out.txt"
-        words = ["demo", "--no-browser", "--speed", str(speed), "--state", str(state)]
+        # Another demo of these tests may start at this moment and want 8600 as well.
+        words = ["demo", "--no-browser", "--port", str(free_port())]
+        words += ["--speed", str(speed), "--state", str(state)]
         with self.out.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "monitor", *words],
