@@ -29,7 +29,7 @@ MB = 1 << 20
 PLAIN = Community(SecretStr("public"))
 SECRET = SecretStr(PASSWORD.decode())
 SECURE = User("mon", "sha256", SECRET, "aes128", SECRET)
-AT_ONCE = 16  # hostile agents visited at the same time
+AT_ONCE = 8  # hostile agents visited at the same time
 NEIGHBOURS = 6
 
 
