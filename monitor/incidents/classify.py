@@ -81,8 +81,11 @@ def interrupted_since(
     that fails today today; victims seen within their own beat of it were cut with it.
     """
     cut = [outage.failed[n] for n in impact if n in outage.failed]
-    cut += [outage.systems_down[n] for n in systems if n in outage.systems_down]
-    first, own = min(cut, default=None), outage.since(root)
+    own = outage.since(root)
+    # A system that something else had cut before is not cut by this root any earlier.
+    downs = [outage.systems_down[n] for n in systems if n in outage.systems_down]
+    cut += [max(at, own) if own else at for at in downs]
+    first = min(cut, default=None)
     if own is None or first is None:
         return own or first
     if serves(outage, root) or first <= own + max(outage.slack((n,)) for n in impact or ("",)):

@@ -93,6 +93,7 @@ ROLES = {
     "line-far": "外联线路(对方侧)",
     "terminal": "终端",
     "ups": "不间断电源",
+    "room": "机房环境",
     "service": "服务",
     "pacs": "影像",
 }

@@ -193,6 +193,20 @@ def test_class_and_scope_of_a_single_target(name, said, expected, scope):
     assert (room.only().fault_class, room.only().scope) == (expected, scope)
 
 
+def test_a_system_cut_before_by_something_else_is_not_cut_earlier():
+    """
+    The switch took HIS's web at 0 s; its database dies by itself at 60 s.
+    """
+    room = Room()
+    room.fail(second(0), "access-1")
+    room.fail(second(0), "his-web-1", "his-web-2")
+    room.turn(second(20))
+    room.fail(second(60), "his-db")
+    room.turn(second(80))
+    (database,) = [i for i in room.incidents.values() if i.root.instance == "his-db"]
+    assert database.started_at == database.interrupted_at == second(60)
+
+
 def test_a_class_is_never_lowered():
     room = Room()
     room.fail(second(0), "access-3")
