@@ -44,7 +44,7 @@ RULES = {
     "far end only": (
         'probe_success{role="line-far"} == 0 and on (site) probe_success{role="line-edge"} == 1'
     ),
-    "flapped": "changes(probe_success[10s]) >= 1 and probe_success == 1",
+    "flapped": "changes(probe_success[8s]) >= 1 and probe_success == 1",
     "gone": 'absent(probe_success{instance="away"})',
     "unless": "probe_success == 0 unless on (system) probe_success == 1",
 }
